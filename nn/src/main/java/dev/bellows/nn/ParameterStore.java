@@ -1,0 +1,149 @@
+package dev.bellows.nn;
+
+import dev.bellows.tensor.Backend;
+import dev.bellows.tensor.Category;
+import dev.bellows.tensor.DType;
+import dev.bellows.tensor.Philox;
+import dev.bellows.tensor.Shape;
+import dev.bellows.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/// Places a model's parameters in two flat F32 buffers: values, and gradients with the tied uses behind the primaries.
+///
+/// Every parameter starts on 64 bytes; the padding between them is zero and stays zero. Owns both buffers until [#close].
+/// Threads: one at a time.
+public final class ParameterStore implements AutoCloseable {
+  private static final long ALIGNMENT = 16;
+
+  private final Backend backend;
+  private final List<Parameter> primaries = new ArrayList<>();
+  private final List<Parameter> uses = new ArrayList<>();
+  private final long[] offsets;
+  private final Tensor values;
+  private final Tensor gradients;
+
+  /// Places `parameters`, in their order. Errors: [IllegalArgumentException] when two share a name.
+  public ParameterStore(Backend backend, List<Parameter> parameters) {
+    this.backend = backend;
+    Set<String> names = new HashSet<>();
+    for (Parameter parameter : parameters) {
+      if (!names.add(parameter.name())) {
+        throw new IllegalArgumentException("two parameters are called " + parameter.name());
+      }
+      (parameter.isTied() ? uses : primaries).add(parameter);
+    }
+    offsets = new long[primaries.size() + 1];
+    for (int i = 0; i < primaries.size(); i++) {
+      offsets[i + 1] = offsets[i] + aligned(primaries.get(i));
+    }
+    long size = offsets[primaries.size()];
+    long tied = uses.stream().mapToLong(ParameterStore::aligned).sum();
+    values = backend.allocate(DType.F32, Shape.of(size), Category.PARAMETER);
+    gradients = backend.allocate(DType.F32, Shape.of(size + tied), Category.GRADIENT);
+    backend.fill(values, 0);
+    backend.fill(gradients, 0);
+    for (int i = 0; i < primaries.size(); i++) {
+      Parameter parameter = primaries.get(i);
+      parameter.place(slice(values, offsets[i], parameter), slice(gradients, offsets[i], parameter));
+    }
+    long offset = size;
+    for (Parameter use : uses) {
+      use.place(null, slice(gradients, offset, use));
+      offset += aligned(use);
+    }
+  }
+
+  private static long aligned(Parameter parameter) {
+    return (parameter.shape().elements() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  }
+
+  private static Tensor slice(Tensor flat, long offset, Parameter parameter) {
+    return flat.slice(offset, parameter.shape().dims());
+  }
+
+  /// The parameters that own values, in placement order.
+  public List<Parameter> parameters() {
+    return List.copyOf(primaries);
+  }
+
+  /// Start of parameter `index` in the flat buffers, in elements; index = number of parameters gives the end.
+  public long offset(int index) {
+    return offsets[index];
+  }
+
+  /// Flat values [offset(parameters)].
+  public Tensor values() {
+    return values;
+  }
+
+  /// Flat gradients, the tied uses' sums behind the first offset(parameters) elements. This is what is reduced over ranks.
+  public Tensor gradients() {
+    return gradients;
+  }
+
+  /// The part of [#gradients] that lines up with [#values].
+  public Tensor primaryGradients() {
+    return gradients.slice(0, values.elements());
+  }
+
+  /// Number of trainable elements, padding and tied uses not counted.
+  public long parameterCount() {
+    return primaries.stream().mapToLong(parameter -> parameter.shape().elements()).sum();
+  }
+
+  /// Draws every parameter's first value from its own stream.
+  public void initialise(long seed) {
+    Philox root = Philox.of(seed, Philox.Purpose.INITIALISATION);
+    for (Parameter parameter : primaries) {
+      Philox random = root.derive(parameter.name());
+      long elements = parameter.shape().elements();
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment host = arena.allocate(ValueLayout.JAVA_FLOAT, elements);
+        for (long i = 0; i < elements; i++) {
+          host.setAtIndex(ValueLayout.JAVA_FLOAT, i, parameter.initializer().value(random, i));
+        }
+        backend.upload(host, parameter.value());
+      }
+    }
+  }
+
+  /// Starts a gradient sum: the next contribution to each use overwrites what is there.
+  public void beginAccumulation() {
+    primaries.forEach(Parameter::markGradientFresh);
+    uses.forEach(Parameter::markGradientFresh);
+  }
+
+  /// Ends a gradient sum: uses that received nothing are set to zero.
+  public void endAccumulation() {
+    zeroIfFresh(primaries);
+    zeroIfFresh(uses);
+  }
+
+  private void zeroIfFresh(List<Parameter> parameters) {
+    for (Parameter parameter : parameters) {
+      if (parameter.takeGradientFresh()) {
+        backend.fill(parameter.gradient(), 0);
+      }
+    }
+  }
+
+  /// Adds the tied uses' sums to their primaries, in forward order. Once a step, after the reduction over ranks.
+  public void combineUses() {
+    for (Parameter use : uses) {
+      Tensor sum = use.primary().gradient();
+      backend.add(sum, use.gradient(), sum);
+    }
+  }
+
+  @Override
+  public void close() {
+    values.release();
+    gradients.release();
+  }
+}

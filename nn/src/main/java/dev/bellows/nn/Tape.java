@@ -1,0 +1,4 @@
+package dev.bellows.nn;
+
+/// Records operations and walks them backwards.
+public final class Tape {}

@@ -1,0 +1,28 @@
+package dev.bellows.nn;
+
+import dev.bellows.tensor.Backend;
+import dev.bellows.tensor.Gemm;
+import dev.bellows.tensor.Tensor;
+
+/// The weight gradient of a linear layer, exact or sampled.
+public interface WeightGradient {
+  /// What forward saves of the layer's input `x` [rows, in]: `x` itself, or a part of it. Returns a tensor owned once by the caller.
+  Tensor reduceInput(Backend backend, Parameter weight, Tensor x);
+
+  /// `gradient = dyᵀ x` [out, in], or `+=` when `accumulate`, from what [#reduceInput] returned and `dy` [rows, out].
+  void apply(Backend backend, Parameter weight, Tensor saved, Tensor dy, Tensor gradient, boolean accumulate);
+
+  /// The exact gradient over all rows.
+  WeightGradient EXACT =
+      new WeightGradient() {
+        @Override
+        public Tensor reduceInput(Backend backend, Parameter weight, Tensor x) {
+          return x.retain();
+        }
+
+        @Override
+        public void apply(Backend backend, Parameter weight, Tensor saved, Tensor dy, Tensor gradient, boolean accumulate) {
+          backend.gemm(Gemm.TN.accumulating(accumulate), dy, saved, gradient);
+        }
+      };
+}

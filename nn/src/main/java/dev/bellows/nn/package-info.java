@@ -1,0 +1,2 @@
+/// The tape, parameters, layers, losses and initialisers, and three seams: [SavedTensors], [WeightGradient], [GradientEstimator].
+package dev.bellows.nn;

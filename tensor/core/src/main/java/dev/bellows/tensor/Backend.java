@@ -1,0 +1,136 @@
+package dev.bellows.tensor;
+
+import java.lang.foreign.MemorySegment;
+
+/// The primitives of one device. [ReferenceBackend] is the scalar oracle of every other implementation.
+///
+/// Rules that hold for every operation: tensors are contiguous and live on this backend's device; outputs are allocated by the
+/// caller and never overlap an input unless the operation says so; tensors are borrowed for the call. Floating tensors of one call
+/// share a dtype (F32; the oracle also takes F64) unless stated. Work is cut into tiles that depend on the shapes only, each computed by
+/// one thread, so the bits of a result do not depend on the number of threads. A shape mismatch is an
+/// [IllegalArgumentException] before anything is written. Threads: one caller at a time.
+public interface Backend extends AutoCloseable {
+  /// Short name: `reference`, `cpu`, `cuda`.
+  String name();
+
+  /// One line for the start banner: device, instruction set, library versions, threads.
+  String description();
+
+  /// Everything that can change a result's bits: backend, instruction set, library versions, tile configuration. Equal
+  /// fingerprints promise equal bits.
+  String fingerprint();
+
+  /// The device of this backend's tensors.
+  Device device();
+
+  /// The memory that this backend allocates from.
+  MemoryPool memory();
+
+  /// A tensor with undefined contents, owned once by the caller.
+  default Tensor allocate(DType dtype, Shape shape, Category category) {
+    return new Tensor(dtype, shape, memory().allocate(shape.elements() * dtype.bytes(), category), 0);
+  }
+
+  // Moving and element-wise
+
+  /// Sets every element of `x` to `value`.
+  void fill(Tensor x, double value);
+
+  /// Copies `source` to `target`, element by element, converting between dtypes. Equal element counts.
+  void copy(Tensor source, Tensor target);
+
+  /// `out = a + b`; `out` may be `a` or `b`.
+  void add(Tensor a, Tensor b, Tensor out);
+
+  /// `x *= factor`.
+  void scale(Tensor x, double factor);
+
+  /// `y = gelu(x)`, tanh form (Hendrycks and Gimpel 2016), as GPT-2 uses it.
+  void gelu(Tensor x, Tensor y);
+
+  /// `dx = dy * gelu'(x)`; `dx` may be `dy`.
+  void geluBackward(Tensor x, Tensor dy, Tensor dx);
+
+  /// `y = max(x, 0)`.
+  void relu(Tensor x, Tensor y);
+
+  /// `dx = dy where y > 0, else 0`, from the forward output `y`; `dx` may be `dy`.
+  void reluBackward(Tensor y, Tensor dy, Tensor dx);
+
+  // Products
+
+  /// `c = op(a) op(b)`, or `c += …` when the spec accumulates. `op(a)` is [M, K], `op(b)` [K, N], `c` [M, N].
+  void gemm(Gemm spec, Tensor a, Tensor b, Tensor c);
+
+  /// The same with `bias` [N] added to each row of the product.
+  void gemmBias(Gemm spec, Tensor a, Tensor b, Tensor bias, Tensor c);
+
+  /// `out[n] = sum over m of x[m, n]` (or `+=`), summed over fixed row blocks in order. Shapes: `x` [M, N], `out` [N].
+  void columnSums(Tensor x, Tensor out, boolean accumulate);
+
+  // Layers
+
+  /// Layer normalisation (Ba et al. 2016). Shapes: `x`, `y` [M, N]; `gamma`, `beta` [N]; `mean`, `inverseDeviation` [M] are kept for
+  /// backward.
+  void layerNorm(Tensor x, Tensor gamma, Tensor beta, double epsilon, Tensor y, Tensor mean, Tensor inverseDeviation);
+
+  /// Gradients of [#layerNorm]. `dx` [M, N] is overwritten and may be `dy`; `dgamma` and `dbeta` [N] are overwritten, or added to when
+  /// `accumulate`.
+  void layerNormBackward(
+      Tensor x, Tensor gamma, Tensor mean, Tensor inverseDeviation, Tensor dy, Tensor dx, Tensor dgamma, Tensor dbeta, boolean accumulate);
+
+  /// `out[m] = table[ids[m]]`, or `+=` when `accumulate`. Shapes: `ids` I32 [M], `table` [V, N], `out` [M, N]. An id outside [0, V) is an
+  /// [IndexOutOfBoundsException].
+  void embedding(Tensor ids, Tensor table, Tensor out, boolean accumulate);
+
+  /// `dtable[ids[m]] += dout[m]`, in row order.
+  void embeddingBackward(Tensor ids, Tensor dout, Tensor dtable);
+
+  /// Scaled dot-product attention, softmax(q kᵀ / sqrt(headWidth)) v per head, causal when the spec says so, without a time × time tensor
+  /// in memory (Dao et al. 2022). Shapes: `qkv` [batch·time, (heads + 2·keyValueHeads)·headWidth], each row all query heads, then all key
+  /// heads, then all value heads; `out` [batch·time, heads·headWidth]; `logSumExp` [batch·heads·time] is kept for backward.
+  void attention(Attention spec, Tensor qkv, Tensor out, Tensor logSumExp);
+
+  /// Gradient of [#attention]; `dqkv` has the shape of `qkv` and is overwritten.
+  void attentionBackward(Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv);
+
+  /// Cross-entropy of softmax(`logits`) in nats. Shapes: `logits` [M, V], `targets` I32 [M], `losses` [M]. A negative target is ignored:
+  /// its loss is 0.
+  void crossEntropy(Tensor logits, Tensor targets, Tensor losses);
+
+  /// The same, and its gradient in one pass: `dlogits = scale · (softmax(logits) - onehot(targets))`, 0 in ignored rows; `dlogits` may be
+  /// `logits`.
+  void crossEntropyWithGradient(Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits);
+
+  // Reductions, in FP64 and fixed order
+
+  /// Sum of the elements: FP64 sums of blocks of [#BLOCK] elements, added in block order.
+  double sum(Tensor x);
+
+  /// Sum of the squares: FP64 sums of blocks of [#BLOCK] elements counted from the tensor's start, added in block order. NaN or infinite
+  /// when an element is.
+  double squaredNorm(Tensor x);
+
+  /// Elements in one block of a fixed-order reduction; ZeRO slices are cut only at these borders.
+  int BLOCK = 4096;
+
+  // Update rules, element-wise over whole flat buffers
+
+  /// One AdamW step (Loshchilov and Hutter 2019). Shapes: all [N]. `gradient` is read only.
+  void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment);
+
+  /// One step of SGD with momentum. Shapes: all [N]. `gradient` is read only.
+  void sgd(SgdStep step, Tensor parameter, Tensor gradient, Tensor momentum);
+
+  // Host access
+
+  /// Copies `host` bytes into `x`. Returns when `host` may be reused.
+  void upload(MemorySegment host, Tensor x);
+
+  /// Copies the bytes of `x` to `host`. Returns when they are there.
+  void download(Tensor x, MemorySegment host);
+
+  /// Frees the cached memory and stops the threads. Errors: [IllegalStateException] that lists buffers never released.
+  @Override
+  void close();
+}
