@@ -9,7 +9,7 @@ public interface ControlEndpoint extends AutoCloseable {
   /// Where others reach this endpoint: an opaque string that travels in messages and configuration.
   String address();
 
-  /// Sends `message` (at most 64 KiB) to `address`. Returns false when it could not be handed over within `timeoutNanos`.
+  /// Sends `message` (at most 64 KiB, not empty) to `address`. Returns false when it could not be handed over within `timeoutNanos`.
   boolean send(String address, byte[] message, long timeoutNanos);
 
   /// Hands waiting messages to `handler`. Returns how many.

@@ -27,18 +27,25 @@ public interface Transport extends AutoCloseable {
   /// Offers a chunk to `peer`. `payload` is copied before this returns. Returns false on back pressure: try again after polling.
   boolean offer(int peer, ChunkHeader header, MemorySegment payload);
 
-  /// Takes at most `limit` chunks that `peer` sent. Returns how many.
+  /// Takes at most `limit` chunks that `peer` sent. Returns how many. Exceptions of `handler` end the call and reach the caller; the chunk
+  /// counts as taken.
   int poll(int peer, ChunkHandler handler, int limit);
 
   /// Where `peer` is, for error messages: host, pid, rank.
   String describe(int peer);
 
-  /// Whether `peer` is known to be gone; a wait for it may end at once.
+  /// Whether `peer` is known to be gone and nothing of it is left to [#poll]; a wait for it may end at once.
   boolean isLost(int peer);
 
   /// Packets of other runs or generations that were dropped.
   long strangers();
 
+  /// Says goodbye, so that the peers' [#isLost] becomes true once they have taken what was sent. Returns soon, also when peers hang.
   @Override
   void close();
+
+  /// The transport of a run with one rank: no peers.
+  static Transport single() {
+    return new SingleTransport();
+  }
 }

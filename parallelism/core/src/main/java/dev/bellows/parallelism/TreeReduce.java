@@ -1,0 +1,296 @@
+package dev.bellows.parallelism;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/// One all-reduce of F32 terms: direct reduce-scatter, overlapped with the all-gather of what is already summed.
+///
+/// The bytes are cut into one slice per rank and each slice into sub-chunks of one transport chunk. The owner of a slice takes every
+/// rank's terms of a sub-chunk straight from the receive buffers, in the order of the [CombinePlan], so no more than the plan's stack of
+/// sub-chunks is ever buffered; a finished sub-chunk goes to all other ranks at once. A rank polls only the peer whose term comes next,
+/// or any peer that has nothing but finished sub-chunks left for it, and keeps offering while it waits: sending a term depends on nothing
+/// but back pressure, so each awaited term arrives. Reusable; threads: one at a time.
+final class TreeReduce implements Transport.ChunkHandler {
+  /// Tensor number of a finished sub-chunk; a term's is its index.
+  private static final int SUM = -1;
+  private static final long ALIGNMENT = 64;
+  private static final int BURST = 8;
+
+  private final Transport transport;
+  private final PeerWait wait;
+  private final int rank;
+  private final int world;
+  private final int chunkBytes;
+  private final long[] termsSent;
+  private final long[] sumsSent;
+  private final long[] sumsReceived;
+  private MemorySegment scratch = MemorySegment.NULL;
+  private MemorySegment[] stack = new MemorySegment[0];
+  private long[] stackOffset = new long[0];
+
+  private long operation;
+  private CombinePlan plan;
+  private MemorySegment[] terms;
+  private MemorySegment out;
+  private long bytes;
+  private long sliceBytes;
+  private long summed;
+  private int next;
+  private int height;
+  private final int[] nextTerm;
+  private int polled;
+
+  TreeReduce(Transport transport, PeerWait wait) {
+    this.transport = transport;
+    this.wait = wait;
+    this.rank = transport.rank();
+    this.world = transport.worldSize();
+    this.chunkBytes = transport.maxChunkBytes() / 64 * 64;
+    this.termsSent = new long[world];
+    this.sumsSent = new long[world];
+    this.sumsReceived = new long[world];
+    this.nextTerm = new int[world];
+  }
+
+  /// Sums the `terms` of all ranks into `out` on every rank. The last of `terms` may be `out`.
+  void run(long operation, CombinePlan plan, MemorySegment[] terms, MemorySegment out) {
+    begin(operation, plan, terms, out);
+    wait.reset();
+    while (true) {
+      boolean moved = send();
+      moved |= receive();
+      int awaited = awaited();
+      if (awaited < 0) {
+        return;
+      }
+      if (moved) {
+        wait.reset();
+      } else {
+        failIfLost(awaited);
+        wait.idle(awaited);
+      }
+    }
+  }
+
+  private void begin(long operation, CombinePlan plan, MemorySegment[] terms, MemorySegment out) {
+    if (terms.length != plan.terms(rank)) {
+      throw new IllegalArgumentException("rank " + rank + " has " + plan.terms(rank) + " terms in the plan but " + terms.length + " were given");
+    }
+    for (MemorySegment term : terms) {
+      if (term.byteSize() != out.byteSize()) {
+        throw new IllegalArgumentException("a term has " + term.byteSize() + " bytes but the sum has " + out.byteSize());
+      }
+    }
+    this.operation = operation;
+    this.plan = plan;
+    this.terms = terms;
+    this.out = out;
+    bytes = out.byteSize();
+    sliceBytes = ((bytes + world - 1) / world + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    Arrays.fill(termsSent, 0);
+    Arrays.fill(sumsSent, 0);
+    Arrays.fill(sumsReceived, 0);
+    Arrays.fill(nextTerm, 0);
+    summed = 0;
+    next = 0;
+    height = 0;
+    if (stack.length < plan.depth()) {
+      stack = new MemorySegment[plan.depth()];
+      stackOffset = new long[plan.depth()];
+      scratch = Arena.ofAuto().allocate((long) plan.depth() * chunkBytes, ALIGNMENT);
+    }
+    advance();
+  }
+
+  private long sliceStart(int owner) {
+    return Math.min(bytes, owner * sliceBytes);
+  }
+
+  private long subChunks(int owner) {
+    return (sliceStart(owner + 1) - sliceStart(owner) + chunkBytes - 1) / chunkBytes;
+  }
+
+  private long offset(int owner, long subChunk) {
+    return sliceStart(owner) + subChunk * chunkBytes;
+  }
+
+  private long length(int owner, long subChunk) {
+    return Math.min(chunkBytes, sliceStart(owner + 1) - offset(owner, subChunk));
+  }
+
+  private boolean send() {
+    boolean moved = false;
+    for (int step = 1; step < world; step++) {
+      int peer = (rank + step) % world;
+      for (int i = 0; i < BURST && sendTerm(peer) | sendSum(peer); i++) {
+        moved = true;
+      }
+    }
+    return moved;
+  }
+
+  private boolean sendTerm(int peer) {
+    long message = termsSent[peer];
+    if (message == subChunks(peer) * terms.length) {
+      return false;
+    }
+    long subChunk = message / terms.length;
+    int term = (int) (message % terms.length);
+    long offset = offset(peer, subChunk);
+    if (!transport.offer(peer, new ChunkHeader(operation, term, offset), terms[term].asSlice(offset, length(peer, subChunk)))) {
+      return false;
+    }
+    termsSent[peer]++;
+    return true;
+  }
+
+  private boolean sendSum(int peer) {
+    long subChunk = sumsSent[peer];
+    if (subChunk == summed) {
+      return false;
+    }
+    long offset = offset(rank, subChunk);
+    if (!transport.offer(peer, new ChunkHeader(operation, SUM, offset), out.asSlice(offset, length(rank, subChunk)))) {
+      return false;
+    }
+    sumsSent[peer]++;
+    return true;
+  }
+
+  private boolean receive() {
+    if (summed < subChunks(rank)) {
+      // With two ranks every term comes from the same peer, so several may be taken at a time.
+      int burst = world == 2 ? (int) Math.min(BURST, left(1 - rank)) : 1;
+      return poll(plan.instruction(next), burst);
+    }
+    boolean moved = false;
+    for (int peer = 0; peer < world; peer++) {
+      long left = peer == rank ? 0 : subChunks(peer) - sumsReceived[peer];
+      moved |= left > 0 && poll(peer, (int) Math.min(BURST, left));
+    }
+    return moved;
+  }
+
+  private boolean poll(int peer, int limit) {
+    polled = peer;
+    return transport.poll(peer, this, limit) > 0;
+  }
+
+  /// Chunks of this operation that `peer` has yet to deliver to this rank.
+  private long left(int peer) {
+    return (subChunks(rank) - summed) * plan.terms(peer) - nextTerm[peer] + subChunks(peer) - sumsReceived[peer];
+  }
+
+  /// The peer that this rank needs next, or -1 when nothing is left to do.
+  private int awaited() {
+    if (summed < subChunks(rank)) {
+      return plan.instruction(next);
+    }
+    for (int peer = 0; peer < world; peer++) {
+      if (peer != rank && !isDone(peer)) {
+        return peer;
+      }
+    }
+    return -1;
+  }
+
+  private boolean isDone(int peer) {
+    return sumsReceived[peer] == subChunks(peer) && termsSent[peer] == subChunks(peer) * terms.length && sumsSent[peer] == subChunks(rank);
+  }
+
+  private void failIfLost(int awaited) {
+    for (int i = 0; i < world; i++) {
+      int peer = (awaited + i) % world;
+      if (peer != rank && left(peer) + unsent(peer) > 0 && transport.isLost(peer)) {
+        throw wait.lost(peer, "the gradient reduction");
+      }
+    }
+  }
+
+  private long unsent(int peer) {
+    return subChunks(peer) * terms.length - termsSent[peer] + subChunks(rank) - sumsSent[peer];
+  }
+
+  @Override
+  public void onChunk(ChunkHeader header, MemorySegment payload) {
+    int peer = polled;
+    if (header.operation() == operation && header.tensor() == SUM && sumsReceived[peer] < subChunks(peer)) {
+      long subChunk = sumsReceived[peer];
+      if (header.offset() == offset(peer, subChunk) && payload.byteSize() == length(peer, subChunk)) {
+        MemorySegment.copy(payload, 0, out, header.offset(), payload.byteSize());
+        sumsReceived[peer]++;
+        return;
+      }
+    } else if (header.operation() == operation && summed < subChunks(rank) && plan.instruction(next) == peer) {
+      if (header.tensor() == nextTerm[peer] && header.offset() == offset(rank, summed) && payload.byteSize() == length(rank, summed)) {
+        nextTerm[peer]++;
+        push(payload, 0);
+        next++;
+        advance();
+        keep(payload);
+        return;
+      }
+    }
+    throw new IllegalStateException(
+        transport.describe(peer) + " sent " + header + " of " + payload.byteSize() + " bytes, which operation " + operation
+            + " does not expect; all ranks must run the same operations on equal shapes in the same order");
+  }
+
+  /// Runs the plan up to the next term that has to come from a peer, over sub-chunk borders.
+  private void advance() {
+    while (summed < subChunks(rank)) {
+      for (; next < plan.length(); next++) {
+        int instruction = plan.instruction(next);
+        if (instruction == CombinePlan.ADD) {
+          add();
+        } else if (instruction == rank) {
+          push(terms[nextTerm[rank]++], offset(rank, summed));
+        } else {
+          return;
+        }
+      }
+      finishSubChunk();
+    }
+  }
+
+  private void push(MemorySegment segment, long offset) {
+    stack[height] = segment;
+    stackOffset[height] = offset;
+    height++;
+  }
+
+  private void add() {
+    int left = height - 2;
+    int right = height - 1;
+    boolean last = next == plan.length() - 1;
+    MemorySegment target = last ? out : scratch;
+    long targetOffset = last ? offset(rank, summed) : (long) left * chunkBytes;
+    FloatSums.add(stack[left], stackOffset[left], stack[right], stackOffset[right], target, targetOffset, length(rank, summed));
+    height -= 2;
+    push(target, targetOffset);
+  }
+
+  private void finishSubChunk() {
+    height--;
+    // A plan with one term adds nothing: the sum is the term.
+    if (stack[0] != out) {
+      MemorySegment.copy(stack[0], stackOffset[0], out, offset(rank, summed), length(rank, summed));
+    }
+    stack[0] = null;
+    Arrays.fill(nextTerm, 0);
+    next = 0;
+    summed++;
+  }
+
+  /// A payload that still waits for its sibling must be copied before the transport takes its buffer back. It can only be on top.
+  private void keep(MemorySegment payload) {
+    for (int i = 0; i < height; i++) {
+      if (stack[i] == payload) {
+        MemorySegment.copy(payload, 0, scratch, (long) i * chunkBytes, payload.byteSize());
+        stack[i] = scratch;
+        stackOffset[i] = (long) i * chunkBytes;
+      }
+    }
+  }
+}
