@@ -24,7 +24,9 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.fs.permission.FsPermission;
+import org.apache.hadoop.hdfs.client.HdfsDataInputStream;
 import org.apache.hadoop.security.UserGroupInformation;
 
 /// A [FileStore] over one Hadoop file system.
@@ -97,9 +99,25 @@ final class HadoopFileStore implements FileStore {
           if (status.isDirectory()) {
             throw new FileSystemException(path, null, "is a folder, not a file");
           }
-          FSDataInputStream stream = files.open(file);
-          return new HadoopReader(this, path, stream, status.getLen());
+          return reader(path, file, status);
         });
+  }
+
+  /// Opens the file and finds the length of that very file: another one may take its place between two calls.
+  private HadoopReader reader(String path, Path file, FileStatus before) throws IOException {
+    for (int attempt = 0; attempt < 100; attempt++) {
+      FSDataInputStream stream = files.open(file);
+      if (stream instanceof HdfsDataInputStream hdfs) {
+        return new HadoopReader(this, path, stream, hdfs.getVisibleLength());
+      }
+      FileStatus after = files.getFileStatus(file);
+      if (after.getLen() == before.getLen() && after.getModificationTime() == before.getModificationTime()) {
+        return new HadoopReader(this, path, stream, after.getLen());
+      }
+      stream.close();
+      before = after;
+    }
+    throw new IOException(path + ": the file is being replaced all the time");
   }
 
   @Override
@@ -160,6 +178,13 @@ final class HadoopFileStore implements FileStore {
           }
           if (status(path(to)).filter(FileStatus::isDirectory).isPresent()) {
             throw new FileSystemException(to, from, "is a folder; only a file can be replaced");
+          }
+          if (files instanceof RawLocalFileSystem) {
+            // its rename replaces as POSIX does; its FileContext would delete first, and readers would find no file
+            if (!files.rename(path(from), path(to))) {
+              throw new IOException("could not be renamed to from " + from);
+            }
+            return null;
           }
           // FileSystem.rename onto an existing file returns false on HDFS, or moves into an existing folder.
           context.rename(path(from), path(to), Options.Rename.OVERWRITE);
