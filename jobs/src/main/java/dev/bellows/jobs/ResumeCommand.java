@@ -37,6 +37,6 @@ final class ResumeCommand implements Callable<Integer> {
     }
     List<String> overrides = new ArrayList<>(run.all());
     overrides.add("run.folder=" + runFolder.path());
-    return new RunCommand(ConfigLoader.parse(yaml, overrides), run, false).execute();
+    return new RunCommand(ConfigLoader.load(runFolder.config(), yaml, overrides), run, false).execute();
   }
 }

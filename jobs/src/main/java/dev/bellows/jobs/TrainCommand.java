@@ -1,6 +1,7 @@
 package dev.bellows.jobs;
 
 import dev.bellows.trainer.config.ConfigLoader;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -25,6 +26,6 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    return new RunCommand(ConfigLoader.load(config, run.all()), run, fresh).execute();
+    return new RunCommand(ConfigLoader.load(Path.of(config), run.all()), run, fresh).execute();
   }
 }

@@ -49,6 +49,17 @@ public final class LocalFileStore implements FileStore {
   }
 
   @Override
+  public Writer append(String path) throws IOException {
+    Path file = path(path);
+    return named(
+        path,
+        () ->
+            new LocalWriter(
+                file,
+                FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.APPEND)));
+  }
+
+  @Override
   public Reader open(String path) throws IOException {
     Path file = path(path);
     return named(

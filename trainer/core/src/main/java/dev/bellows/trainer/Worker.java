@@ -22,6 +22,7 @@ import dev.bellows.trainer.control.RunEndedException;
 import dev.bellows.trainer.data.DataSplits;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,7 +45,7 @@ public final class Worker {
     this.site = site;
     this.network = network;
     this.models = models;
-    this.config = ConfigLoader.parse(spec.config());
+    this.config = ConfigLoader.load("config.yaml", spec.config(), List.of());
   }
 
   /// Takes part in the run that `spec` describes until it ends. Returns whatever happens: what went wrong is reported to the coordinator.
