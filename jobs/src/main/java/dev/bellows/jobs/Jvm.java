@@ -11,7 +11,7 @@ final class Jvm {
 
   /// The flags, separated by blanks.
   static String options() {
-    try (InputStream in = Jvm.class.getResourceAsStream("/jvm.options")) {
+    try (InputStream in = Jvm.class.getResourceAsStream("jvm.options")) {
       if (in == null) {
         throw new IllegalStateException("jvm.options is missing from bellows-jobs.jar; build it with Maven");
       }
