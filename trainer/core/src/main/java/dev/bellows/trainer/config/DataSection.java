@@ -3,8 +3,8 @@ package dev.bellows.trainer.config;
 /// Section `data`: what the model learns from. A key that belongs to another kind is 0 or empty.
 ///
 /// @param kind `text`, `idx` or `digits`
-/// @param path text: a file, decompressed when its name ends in `.gz`; idx: a folder that holds the four MNIST files, plain or `.gz`. A
-///     relative path is taken from the driver's working directory
+/// @param path text: a file, decompressed when its name ends in `.gz`; idx: a folder that holds the four MNIST files, plain or `.gz`;
+///     it must be given. A relative path is taken from the driver's working directory
 /// @param sha256 SHA-256 in hex of the text as trained on, that is after decompression; another text is refused. Empty, the default: not
 ///     checked (text)
 /// @param validation fraction of the text, at its end, that is held out; above 0 and below 1, default 0.1 (text)
@@ -12,7 +12,7 @@ package dev.bellows.trainer.config;
 /// @param validationSamples held-out images, default 10000 (digits)
 public record DataSection(
     Kind kind,
-    @ForKind({"text", "idx"}) String path,
+    @ForKind({"text", "idx"}) @Default("") String path,
     @ForKind("text") @Default("") String sha256,
     @ForKind("text") @Default("0.1") double validation,
     @ForKind("digits") @Default("60000") long samples,
@@ -30,7 +30,7 @@ public record DataSection(
   public DataSection {
     switch (kind) {
       case TEXT -> {
-        checkPath(path, "a text file");
+        checkPath(path, "a text file", "corpus.txt");
         Check.that(
             sha256.isEmpty() || sha256.matches("[0-9a-f]{64}"),
             "data.sha256",
@@ -40,7 +40,7 @@ public record DataSection(
             "data.validation",
             "data.validation is " + validation + "; it must be a fraction above 0 and below 1");
       }
-      case IDX -> checkPath(path, "the folder with the MNIST files");
+      case IDX -> checkPath(path, "the folder with the MNIST files", "mnist");
       case DIGITS -> {
         Check.atLeast("data.samples", samples, 1);
         Check.atLeast("data.validationSamples", validationSamples, 1);
@@ -48,7 +48,7 @@ public record DataSection(
     }
   }
 
-  private static void checkPath(String path, String what) {
-    Check.that(!path.isBlank(), "data.path", "data.path is empty; it must name " + what);
+  private static void checkPath(String path, String what, String example) {
+    Check.that(!path.isBlank(), "data.path", "data.path is not given; it must name " + what + ", such as data.path=/data/" + example);
   }
 }
