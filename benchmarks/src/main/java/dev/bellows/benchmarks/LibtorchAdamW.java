@@ -60,8 +60,10 @@ interface LibtorchAdamW {
 
   private static AdamWOptions options(double weightDecay) {
     AdamWOptions options = new AdamWOptions(LEARNING_RATE);
-    options.betas().put(0, BETA1);
-    options.betas().put(1, BETA2);
+    // The pointer is into a std::tuple, whose members the C++ library lays out backwards: find them by their defaults.
+    int first = options.betas().get(0) == 0.9 ? 0 : 1;
+    options.betas().put(first, BETA1);
+    options.betas().put(1 - first, BETA2);
     options.eps().put(EPSILON);
     options.weight_decay().put(weightDecay);
     return options;
@@ -74,11 +76,13 @@ interface LibtorchAdamW {
 
   /// The fused kernel with its moments.
   final class Fused implements LibtorchAdamW {
+    // The list is returned because TorchScript drops an operator whose only effect is on the elements of a local list.
     private static final String SCRIPT =
         """
         def step(p: Tensor, g: Tensor, m: Tensor, v: Tensor, t: Tensor, decay: float):
-            torch._fused_adamw_([p], [g], [m], [v], [], [t], lr=%s, beta1=%s, beta2=%s, weight_decay=decay, eps=%s, amsgrad=False, maximize=False)
-            return t
+            updated = [p]
+            torch._fused_adamw_(updated, [g], [m], [v], [], [t], lr=%s, beta1=%s, beta2=%s, weight_decay=decay, eps=%s, amsgrad=False, maximize=False)
+            return updated
         """
             .formatted(LEARNING_RATE, BETA1, BETA2, EPSILON);
 
