@@ -65,6 +65,11 @@ public final class Storage {
     return references.get() > 0;
   }
 
+  /// Whether more than one owner holds the bytes; the only owner may overwrite them.
+  public boolean isShared() {
+    return references.get() > 1;
+  }
+
   @Override
   public String toString() {
     return category + " buffer of " + bytes() + " bytes on " + device.kind() + ":" + device.index();
