@@ -1,6 +1,8 @@
 package dev.bellows.jobs;
 
+import dev.bellows.storage.FileStores;
 import dev.bellows.trainer.config.ConfigLoader;
+import dev.bellows.trainer.config.RunConfig;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -15,7 +17,7 @@ import picocli.CommandLine.Parameters;
     mixinStandardHelpOptions = true)
 final class TrainCommand implements Callable<Integer> {
   @Parameters(index = "0", paramLabel = "CONFIG", description = "The recipe, a YAML file.")
-  String config;
+  Path file;
 
   @Mixin RunOptions run = new RunOptions();
 
@@ -26,6 +28,23 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    return new RunCommand(ConfigLoader.load(Path.of(config), run.all()), run, fresh).execute();
+    RunConfig config = ConfigLoader.load(file, run.all());
+    return new RunCommand(
+            config.withPaths(FileStores.absolute(config.run().folder()), dataPath(config)),
+            run,
+            fresh)
+        .execute();
+  }
+
+  /// A relative path means: beside the recipe when the recipe says it, below the working directory when the command line does. Workers
+  /// run elsewhere, so it is made absolute here.
+  private String dataPath(RunConfig config) {
+    String path = config.data().path();
+    if (path.isEmpty() || path.contains(":/") || path.startsWith("/")) {
+      return path;
+    }
+    boolean fromCommandLine = run.all().stream().anyMatch(one -> one.startsWith("data"));
+    Path folder = fromCommandLine ? Path.of("") : file.toAbsolutePath().getParent();
+    return FileStores.absolute(folder.resolve(path).toString());
   }
 }

@@ -1,5 +1,6 @@
 package dev.bellows.trainer.control;
 
+import dev.bellows.checkpointing.PartReport;
 import dev.bellows.trainer.control.ControlMessage.CheckpointReport;
 import dev.bellows.trainer.control.ControlMessage.CheckpointResult;
 import java.util.Arrays;
@@ -64,7 +65,8 @@ final class CheckpointLedger implements AutoCloseable {
     }
     try {
       if (failure.isEmpty()) {
-        List<String> parts = Arrays.stream(reports).map(CheckpointReport::part).toList();
+        List<PartReport> parts =
+            Arrays.stream(reports).flatMap(report -> report.parts().stream()).toList();
         String folder = committer.commit(step, worldSize, parts, reports[0].trainerState());
         return new Outcome(step, folder, stall, "");
       }

@@ -1,5 +1,6 @@
 package dev.bellows.trainer.control;
 
+import dev.bellows.checkpointing.PartReport;
 import java.util.List;
 
 /// What coordinator and workers tell each other. Every message carries the run id, a random number of the run's attempt; others are dropped.
@@ -87,7 +88,7 @@ public sealed interface ControlMessage {
   /// Worker to coordinator: my part of a checkpoint is written, or failed.
   ///
   /// @param step the checkpoint's step
-  /// @param part the part's report as JSON; empty when it failed
+  /// @param parts what was written; empty when it failed
   /// @param trainerState the run's own state as JSON, the same on every rank
   /// @param failure why it failed; empty when it did not
   /// @param stallSeconds how long training stood still for the copy
@@ -96,7 +97,7 @@ public sealed interface ControlMessage {
       int generation,
       int rank,
       long step,
-      String part,
+      List<PartReport> parts,
       String trainerState,
       String failure,
       double stallSeconds)

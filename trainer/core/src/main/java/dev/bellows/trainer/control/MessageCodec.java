@@ -4,6 +4,7 @@ import com.esotericsoftware.kryo.kryo5.Kryo;
 import com.esotericsoftware.kryo.kryo5.KryoException;
 import com.esotericsoftware.kryo.kryo5.io.Input;
 import com.esotericsoftware.kryo.kryo5.io.Output;
+import dev.bellows.checkpointing.PartReport;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -27,6 +28,7 @@ public final class MessageCodec {
     kryo.register(ErrorCategory.class);
     kryo.register(MemoryNeed.class);
     kryo.register(Member.class);
+    kryo.register(PartReport.class);
     for (Class<?> message : ControlMessage.class.getPermittedSubclasses()) {
       kryo.register(message);
     }
@@ -56,7 +58,7 @@ public final class MessageCodec {
   }
 
   /// A list that the codec can write.
-  static <T> List<T> list(List<T> values) {
+  public static <T> List<T> list(List<T> values) {
     return new ArrayList<>(values);
   }
 }
