@@ -2,7 +2,6 @@ package dev.bellows.trainer;
 
 import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
-import dev.bellows.trainer.config.OptimizerSection;
 import dev.bellows.trainer.config.RunConfig;
 import dev.bellows.trainer.control.MemoryNeed;
 
@@ -23,7 +22,7 @@ public record MemoryPlan(MemoryNeed need, long parameterCount) {
     int workers = config.workers().count();
     int ownGroups = (config.batch().groups() + workers - 1) / workers;
     int partialSums = ownGroups == 1 ? 1 : 2 + (31 - Integer.numberOfLeadingZeros(ownGroups));
-    int optimizerStates = config.optimizer().kind() == OptimizerSection.Kind.ADAMW ? 2 : 1;
+    int optimizerStates = Recipe.updateRule(config.optimizer()).stateNames().size();
     MemoryNeed need =
         new MemoryNeed(
             site.heapBytes(),

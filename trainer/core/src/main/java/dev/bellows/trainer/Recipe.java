@@ -23,14 +23,15 @@ import java.util.List;
 final class Recipe {
   private Recipe() {}
 
+  static UpdateRule updateRule(OptimizerSection section) {
+    return switch (section.kind()) {
+      case ADAMW ->
+          new AdamW(section.beta1(), section.beta2(), section.epsilon(), section.weightDecay());
+      case SGD -> new Sgd(section.momentum(), section.nesterov(), section.weightDecay());
+    };
+  }
+
   static Optimizer optimizer(RunConfig config, Backend backend, ParameterStore store) {
-    OptimizerSection section = config.optimizer();
-    UpdateRule rule =
-        switch (section.kind()) {
-          case ADAMW ->
-              new AdamW(section.beta1(), section.beta2(), section.epsilon(), section.weightDecay());
-          case SGD -> new Sgd(section.momentum(), section.nesterov(), section.weightDecay());
-        };
     List<Parameter> parameters = store.parameters();
     List<ParameterSpan> spans = new ArrayList<>();
     for (int i = 0; i < parameters.size(); i++) {
@@ -39,7 +40,7 @@ final class Recipe {
           new ParameterSpan(
               parameter.name(), parameter.shape(), store.offset(i), parameter.isDecayed()));
     }
-    return new Optimizer(backend, rule, spans, store.values(), store.primaryGradients());
+    return new Optimizer(backend, updateRule(config.optimizer()), spans, store.values(), store.primaryGradients());
   }
 
   static Schedule schedule(RunConfig config) {

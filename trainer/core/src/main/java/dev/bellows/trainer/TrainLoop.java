@@ -38,7 +38,7 @@ final class TrainLoop {
     while (step < lastStep && !stopped) {
       step++;
       long start = System.nanoTime();
-      StepBatch batch = loader.next(step - 1);
+      StepBatch batch = loader.load(step - 1);
       double dataSeconds = (System.nanoTime() - start) / 1e9;
       sink.begin(step, batch.lossScale(), dataSeconds, events.stopRequested());
       estimator.estimate(batch, sink);

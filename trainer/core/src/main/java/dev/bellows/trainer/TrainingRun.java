@@ -68,17 +68,24 @@ public final class TrainingRun {
     DataSplits data = DataSplits.open(config);
     Model model = models.create(config.model(), data.train().layout());
     RunFolder folder = RunFolder.of(config.run().folder());
-    RunCheckpoints checkpoints = new RunCheckpoints(folder, config, out);
+    SecureRandom random = new SecureRandom();
+    long runId = random.nextLong();
+    RunCheckpoints checkpoints =
+        new RunCheckpoints(
+            folder,
+            config,
+            runId,
+            TrainingState.describe(
+                model, Recipe.updateRule(config.optimizer()).stateNames()),
+            out);
     if (options.fresh()) {
       checkpoints.deleteAll();
     }
     ResumePoint resume = checkpoints.newest();
     checkProgress(resume);
-    SecureRandom random = new SecureRandom();
     String nonce = Long.toHexString(random.nextLong());
     folder.writeNonce(nonce);
     writeConfig(folder);
-    long runId = random.nextLong();
     try (WorkerLauncher workers = launcher.get();
         ControlEndpoint endpoint =
             network.openControl(workers.driverAddress(), config.transport().controlPort());

@@ -1,5 +1,6 @@
 package dev.bellows.trainer;
 
+import dev.bellows.checkpointing.Manifest;
 import dev.bellows.nn.Backpropagation;
 import dev.bellows.nn.Evaluator;
 import dev.bellows.nn.Model;
@@ -15,20 +16,26 @@ import dev.bellows.parallelism.Transport;
 import dev.bellows.parallelism.TransportProvider;
 import dev.bellows.parallelism.TransportProvider.Peer;
 import dev.bellows.parallelism.TransportProvider.TransportOptions;
+import dev.bellows.storage.FileStore;
 import dev.bellows.tensor.Backend;
 import dev.bellows.trainer.config.RunConfig;
+import dev.bellows.trainer.control.BellowsException;
 import dev.bellows.trainer.control.ControlMessage.EvaluationReport;
 import dev.bellows.trainer.control.ControlMessage.Finished;
 import dev.bellows.trainer.control.ControlMessage.Membership;
 import dev.bellows.trainer.control.ControlMessage.StepReport;
 import dev.bellows.trainer.control.CoordinatorLink;
+import dev.bellows.trainer.control.ErrorCategory;
 import dev.bellows.trainer.data.DataSplits;
 import dev.bellows.trainer.data.SampleOrder;
 import dev.bellows.trainer.data.StepLoader;
+import dev.bellows.trainer.data.ValidationLoader;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.LongConsumer;
 
 /// One rank's part in one generation: everything it allocates, in the order in which it is built, and the events at step borders. Owns all
@@ -44,7 +51,8 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
   private final Deque<AutoCloseable> owned = new ArrayDeque<>();
 
   private final StepLoader loader;
-  private final Validation validation;
+  private final Validation periodic;
+  private final Validation complete;
   private final Checkpointer checkpointer;
   private final TrainLoop loop;
   private final long resumeStep;
@@ -69,7 +77,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
       int world = membership.members().size();
       Transport transport = own(network.open(transportOptions()));
       Collectives collectives =
-          own(new Collectives(transport, (peer, waited) -> check(transport, peer, waited)));
+          new Collectives(transport, (peer, waited) -> check(transport, peer, waited));
       BatchTree tree = new BatchTree(config.batch().groups(), world);
       ParameterStore store = own(new ParameterStore(backend, model.parameters()));
       Optimizer optimizer = own(Recipe.optimizer(config, backend, store));
@@ -77,9 +85,9 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
           own(
               new GradientReducer(
                   backend, store, tree, rank, collectives, Recipe.reduction(config)));
-      checkpointer =
-          own(new Checkpointer(spec, config, membership, link, store, optimizer));
-      resumeStep = checkpointer.restoreOrInitialise(backend);
+      TrainingState state = new TrainingState(store, optimizer);
+      resumeStep = initialiseOrRestore(store, state);
+      checkpointer = own(new Checkpointer(spec, config, membership, link, state));
       SampleOrder order = new SampleOrder(config.seed(), data.train().samples());
       loader =
           own(
@@ -90,9 +98,14 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
                   tree.firstGroup(rank),
                   tree.endGroup(rank),
                   backend));
-      validation =
+      Evaluator evaluator = new Evaluator(backend, model);
+      periodic =
           new Validation(
-              new Evaluator(backend, model), data.validation(), config, backend, collectives, rank, world);
+              evaluator,
+              own(validationLoader(data, backend, config.evaluate().samples())),
+              collectives);
+      complete =
+          new Validation(evaluator, own(validationLoader(data, backend, 0)), collectives);
       StepVote vote = new StepVote(collectives, config.batch().groups());
       EndOfBatchSink sink =
           new EndOfBatchSink(
@@ -108,9 +121,28 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     }
   }
 
+  private ValidationLoader validationLoader(DataSplits data, Backend backend, long samples) {
+    return new ValidationLoader(data.validation(), samples, config.batch().micro(), backend);
+  }
+
   private <T extends AutoCloseable> T own(T resource) {
     owned.push(resource);
     return resource;
+  }
+
+  /// Gives the parameters and optimizer states their first values. Returns the steps that are behind them.
+  private long initialiseOrRestore(ParameterStore store, TrainingState state) {
+    if (membership.resumeFrom().isEmpty()) {
+      store.initialise(config.seed());
+      return 0;
+    }
+    try {
+      FileStore files = RunFolder.of(spec.folder()).store();
+      state.restore(files, membership.resumeFrom());
+      return Manifest.read(files, membership.resumeFrom()).step();
+    } catch (IOException e) {
+      throw new BellowsException(ErrorCategory.STORAGE, e.getMessage(), e);
+    }
   }
 
   private TransportOptions transportOptions() {
@@ -123,7 +155,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
         membership.generation(),
         membership.rank(),
         peers,
-        config.transport().name(),
+        config.transport().kind().name().toLowerCase(Locale.ROOT),
         config.transport().mtu(),
         CONNECT_NANOS);
   }
@@ -172,7 +204,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     }
     boolean last = step == config.train().steps();
     if (!last && isDue(step, config.evaluate().every())) {
-      evaluate(step);
+      evaluate(step, periodic);
     }
     if (!last && isDue(step, config.checkpoint().every())) {
       checkpointer.save(step);
@@ -183,7 +215,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     return every > 0 && step % every == 0;
   }
 
-  private void evaluate(long step) {
+  private void evaluate(long step, Validation validation) {
     link.progress(step, "evaluating");
     long start = System.nanoTime();
     Validation.Result result = validation.run();
@@ -203,7 +235,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
   @Override
   public void loopDone(long step, boolean stopped) {
     if (!stopped && step > resumeStep) {
-      evaluate(step);
+      evaluate(step, complete);
     }
     if (step > resumeStep) {
       checkpointer.save(step);

@@ -2,11 +2,16 @@ package dev.bellows.trainer;
 
 import dev.bellows.checkpointing.Block;
 import dev.bellows.checkpointing.BlockSource;
+import dev.bellows.checkpointing.CheckpointReader;
 import dev.bellows.checkpointing.LogicalTensor;
+import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
 import dev.bellows.optimizers.Optimizer;
+import dev.bellows.storage.FileStore;
+import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Tensor;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -28,10 +33,38 @@ final class TrainingState implements BlockSource {
         Tensor slice =
             optimizer.state().get(state).slice(store.offset(i), parameter.shape().dims());
         add(
-            "optimizer." + optimizer.stateNames().get(state) + "." + parameter.name(),
+            stateName(optimizer.stateNames().get(state), parameter),
             slice,
             LogicalTensor.OPTIMIZER);
       }
+    }
+  }
+
+  /// The logical tensors of `model` under an update rule with these states, without any memory: what the driver knows.
+  static List<LogicalTensor> describe(Model model, List<String> stateNames) {
+    List<LogicalTensor> all = new ArrayList<>();
+    for (Parameter parameter : model.parameters()) {
+      if (!parameter.isTied()) {
+        all.add(new LogicalTensor(parameter.name(), DType.F32, parameter.shape(), LogicalTensor.PARAMETER));
+        for (String state : stateNames) {
+          all.add(new LogicalTensor(stateName(state, parameter), DType.F32, parameter.shape(), LogicalTensor.OPTIMIZER));
+        }
+      }
+    }
+    return all;
+  }
+
+  private static String stateName(String state, Parameter parameter) {
+    return "optimizer." + state + "." + parameter.name();
+  }
+
+  /// Fills every tensor from the checkpoint in `path`; everything in it is loaded or the load is refused.
+  void restore(FileStore store, String path) throws IOException {
+    try (CheckpointReader reader = CheckpointReader.open(store, path)) {
+      for (LogicalTensor tensor : logical) {
+        reader.read(Block.whole(tensor), tensors.get(tensor.name()).segment());
+      }
+      reader.ledger().finish();
     }
   }
 
@@ -42,10 +75,6 @@ final class TrainingState implements BlockSource {
 
   List<LogicalTensor> logical() {
     return logical;
-  }
-
-  Tensor tensor(String name) {
-    return tensors.get(name);
   }
 
   /// The bytes of a block of whole rows, which is all that a plan for replicated state holds.

@@ -1,25 +1,22 @@
 package dev.bellows.trainer;
 
-import dev.bellows.nn.Batch;
 import dev.bellows.nn.Evaluation;
 import dev.bellows.nn.Evaluator;
 import dev.bellows.parallelism.Collectives;
-import dev.bellows.tensor.Backend;
-import dev.bellows.trainer.config.RunConfig;
-import dev.bellows.trainer.data.Dataset;
+import dev.bellows.trainer.data.ValidationBatch;
 import dev.bellows.trainer.data.ValidationLoader;
 
 /// The loss on held-out samples, shared by the ranks: rank r takes batches r, r + world, …; the batches' sums are added in batch order, so
-/// the result has the same bits at every world size.
+/// the result has the same bits at every world size. Borrows what it is given.
 final class Validation {
   private static final int FIELDS = 3;
-  private static final int EXCHANGE = 256 * FIELDS;
+
+  /// Exchanged in rounds of so many batches, so that a record stays small however large the validation set is.
+  private static final int ROUND = 256;
 
   private final Evaluator evaluator;
   private final ValidationLoader loader;
   private final Collectives collectives;
-  private final int rank;
-  private final int world;
 
   /// What an evaluation found.
   ///
@@ -28,34 +25,22 @@ final class Validation {
   /// @param rows evaluated
   record Result(double loss, double accuracy, long rows) {}
 
-  Validation(
-      Evaluator evaluator,
-      Dataset validation,
-      RunConfig config,
-      Backend backend,
-      Collectives collectives,
-      int rank,
-      int world) {
+  Validation(Evaluator evaluator, ValidationLoader loader, Collectives collectives) {
     this.evaluator = evaluator;
-    this.loader =
-        new ValidationLoader(
-            validation, config.batch().micro(), config.evaluate().samples(), backend);
+    this.loader = loader;
     this.collectives = collectives;
-    this.rank = rank;
-    this.world = world;
   }
 
   Result run() {
-    int batches = loader.batches();
+    int world = collectives.worldSize();
     double loss = 0;
     double correct = 0;
     long rows = 0;
-    // Exchanged in rounds, so that a record stays small however large the validation set is.
-    for (int first = 0; first < batches; first += EXCHANGE / FIELDS) {
-      int count = Math.min(EXCHANGE / FIELDS, batches - first);
+    for (long first = 0; first < loader.batches(); first += ROUND) {
+      int count = (int) Math.min(ROUND, loader.batches() - first);
       double[][] all = collectives.allGather(evaluateOwn(first, count));
       for (int i = 0; i < count; i++) {
-        double[] owner = all[(first + i) % world];
+        double[] owner = all[(int) ((first + i) % world)];
         loss += owner[FIELDS * i];
         rows += (long) owner[FIELDS * i + 1];
         correct += owner[FIELDS * i + 2];
@@ -64,12 +49,12 @@ final class Validation {
     return new Result(loss / rows, correct / rows, rows);
   }
 
-  private double[] evaluateOwn(int first, int count) {
+  private double[] evaluateOwn(long first, int count) {
     double[] sums = new double[FIELDS * count];
     for (int i = 0; i < count; i++) {
-      if ((first + i) % world == rank) {
-        try (Batch batch = loader.batch(first + i)) {
-          Evaluation one = evaluator.evaluate(batch);
+      if ((first + i) % collectives.worldSize() == collectives.rank()) {
+        try (ValidationBatch batch = loader.load(first + i)) {
+          Evaluation one = evaluator.evaluate(batch.batch());
           sums[FIELDS * i] = one.lossSum();
           sums[FIELDS * i + 1] = one.rows();
           sums[FIELDS * i + 2] = one.correct();
