@@ -28,8 +28,8 @@ final class LayerCases {
     OperationCase.Builder builder =
         OperationCase.of(biased ? "gemmBias" : "gemm", m, n, k, spec)
             .input("a", data.normals((long) m * k), spec.transposeA() ? new long[] {k, m} : new long[] {m, k})
-            .input("b", data.normals((long) k * n), spec.transposeB() ? new long[] {n, k} : new long[] {k, n})
-            .input("bias", data.normals(n), n);
+            .input("b", data.normals((long) k * n), spec.transposeB() ? new long[] {n, k} : new long[] {k, n});
+    builder = biased ? builder.input("bias", data.normals(n), n) : builder;
     Tolerance tolerance = Tolerance.normalSum(k + 2);
     builder = spec.accumulate()
         ? builder.updated("c", data.normals((long) m * n), tolerance, m, n)
