@@ -28,7 +28,7 @@ public interface Backend extends AutoCloseable {
 
   /// A tensor with undefined contents, owned once by the caller.
   default Tensor allocate(DType dtype, Shape shape, Category category) {
-    return new Tensor(dtype, shape, memory().allocate(shape.elements() * dtype.bytes(), category), 0);
+    return new Tensor(dtype, shape, memory().allocate(Math.multiplyExact(shape.elements(), dtype.bytes()), category), 0);
   }
 
   // Moving and element-wise
@@ -36,7 +36,8 @@ public interface Backend extends AutoCloseable {
   /// Sets every element of `x` to `value`.
   void fill(Tensor x, double value);
 
-  /// Copies `source` to `target`, element by element, converting between dtypes. Equal element counts.
+  /// Copies `source` to `target`, element by element, converting between dtypes: to the nearest floating value, ties to even; to an integer
+  /// by truncation, then to the nearest that fits; to BOOL by `!= 0`. Equal element counts.
   void copy(Tensor source, Tensor target);
 
   /// `out = a + b`; `out` may be `a` or `b`.
@@ -88,14 +89,14 @@ public interface Backend extends AutoCloseable {
 
   /// Scaled dot-product attention, softmax(q kᵀ / sqrt(headWidth)) v per head, causal when the spec says so, without a time × time tensor
   /// in memory (Dao et al. 2022). Shapes: `qkv` [batch·time, (heads + 2·keyValueHeads)·headWidth], each row all query heads, then all key
-  /// heads, then all value heads; `out` [batch·time, heads·headWidth]; `logSumExp` [batch·heads·time] is kept for backward.
+  /// heads, then all value heads; query head h reads key and value head h / (heads / keyValueHeads); `out` [batch·time, heads·headWidth]; `logSumExp` [batch·heads·time] is kept for backward.
   void attention(Attention spec, Tensor qkv, Tensor out, Tensor logSumExp);
 
   /// Gradient of [#attention]; `dqkv` has the shape of `qkv` and is overwritten.
   void attentionBackward(Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv);
 
   /// Cross-entropy of softmax(`logits`) in nats. Shapes: `logits` [M, V], `targets` I32 [M], `losses` [M]. A negative target is ignored:
-  /// its loss is 0.
+  /// its loss is 0. A target of V or more is an [IndexOutOfBoundsException].
   void crossEntropy(Tensor logits, Tensor targets, Tensor losses);
 
   /// The same, and its gradient in one pass: `dlogits = scale · (softmax(logits) - onehot(targets))`, 0 in ignored rows; `dlogits` may be
@@ -124,10 +125,10 @@ public interface Backend extends AutoCloseable {
 
   // Host access
 
-  /// Copies `host` bytes into `x`. Returns when `host` may be reused.
+  /// Copies `host` bytes into `x`, as many as `x` has. Returns when `host` may be reused.
   void upload(MemorySegment host, Tensor x);
 
-  /// Copies the bytes of `x` to `host`. Returns when they are there.
+  /// Copies the bytes of `x` to `host`, which has as many. Returns when they are there.
   void download(Tensor x, MemorySegment host);
 
   /// Frees the cached memory and stops the threads. Errors: [IllegalStateException] that lists buffers never released.

@@ -1,0 +1,285 @@
+package dev.bellows.tensor;
+
+import java.util.Arrays;
+import java.util.Set;
+
+/// The argument rules of [Backend], one method per operation, shared by the backends so that all refuse the same calls.
+///
+/// Each method throws an [IllegalArgumentException] that names the operation, the argument and what would be right, and writes
+/// nothing. A tensor whose storage was released is an [IllegalStateException]. Immutable.
+public final class ArgumentChecks {
+  private final Device device;
+  private final Set<DType> floating;
+
+  /// Checks for tensors on `device` whose floating dtypes are `floating`.
+  public ArgumentChecks(Device device, Set<DType> floating) {
+    this.device = device;
+    this.floating = Set.copyOf(floating);
+  }
+
+  /// Rules of [Backend#scale], [Backend#sum] and [Backend#squaredNorm]: one floating tensor of any shape.
+  public void single(String operation, Tensor x) {
+    floating(operation, x);
+  }
+
+  /// Rules of [Backend#fill]: any dtype.
+  public void fill(Tensor x) {
+    present("fill", x);
+  }
+
+  /// Rules of [Backend#copy].
+  public void copy(Tensor source, Tensor target) {
+    present("copy", source);
+    present("copy", target);
+    if (source.elements() != target.elements()) {
+      throw new IllegalArgumentException("copy: source " + source + " and target " + target + " differ in their number of elements");
+    }
+    apart("copy", target, source);
+  }
+
+  /// Rules of [Backend#add].
+  public void add(Tensor a, Tensor b, Tensor out) {
+    alike("add", a, b, out);
+    apartOrSame("add", out, a);
+    apartOrSame("add", out, b);
+  }
+
+  /// Rules of [Backend#gelu] and [Backend#relu].
+  public void activation(String operation, Tensor x, Tensor y) {
+    alike(operation, x, y);
+    apart(operation, y, x);
+  }
+
+  /// Rules of [Backend#geluBackward] and [Backend#reluBackward]; `saved` is `x` or `y` of the forward pass.
+  public void activationBackward(String operation, Tensor saved, Tensor dy, Tensor dx) {
+    alike(operation, saved, dy, dx);
+    apart(operation, dx, saved);
+    apartOrSame(operation, dx, dy);
+  }
+
+  /// Rules of [Backend#gemm].
+  public void gemm(Gemm spec, Tensor a, Tensor b, Tensor c) {
+    floating("gemm", a, b, c);
+    rank("gemm", "a", a, 2);
+    rank("gemm", "b", b, 2);
+    long m = a.shape().dim(spec.transposeA() ? 1 : 0);
+    long k = a.shape().dim(spec.transposeA() ? 0 : 1);
+    long n = b.shape().dim(spec.transposeB() ? 0 : 1);
+    shape("gemm", "b", b, spec.transposeB() ? new long[] {n, k} : new long[] {k, n});
+    shape("gemm", "c", c, m, n);
+    apart("gemm", c, a, b);
+  }
+
+  /// Rules of [Backend#gemmBias].
+  public void gemmBias(Gemm spec, Tensor a, Tensor b, Tensor bias, Tensor c) {
+    gemm(spec, a, b, c);
+    floating("gemmBias", a, bias);
+    shape("gemmBias", "bias", bias, c.shape().dim(1));
+    apart("gemmBias", c, bias);
+  }
+
+  /// Rules of [Backend#columnSums].
+  public void columnSums(Tensor x, Tensor out) {
+    floating("columnSums", x, out);
+    rank("columnSums", "x", x, 2);
+    shape("columnSums", "out", out, x.shape().dim(1));
+    apart("columnSums", out, x);
+  }
+
+  /// Rules of [Backend#layerNorm].
+  public void layerNorm(Tensor x, Tensor gamma, Tensor beta, Tensor y, Tensor mean, Tensor inverseDeviation) {
+    String operation = "layerNorm";
+    floating(operation, x, gamma, beta, y, mean, inverseDeviation);
+    rank(operation, "x", x, 2);
+    long m = x.shape().dim(0);
+    long n = x.shape().dim(1);
+    shape(operation, "gamma", gamma, n);
+    shape(operation, "beta", beta, n);
+    shape(operation, "y", y, m, n);
+    shape(operation, "mean", mean, m);
+    shape(operation, "inverseDeviation", inverseDeviation, m);
+    apart(operation, y, x, gamma, beta, mean, inverseDeviation);
+    apart(operation, mean, x, gamma, beta, inverseDeviation);
+    apart(operation, inverseDeviation, x, gamma, beta);
+  }
+
+  /// Rules of [Backend#layerNormBackward].
+  public void layerNormBackward(
+      Tensor x, Tensor gamma, Tensor mean, Tensor inverseDeviation, Tensor dy, Tensor dx, Tensor dgamma, Tensor dbeta) {
+    String operation = "layerNormBackward";
+    floating(operation, x, gamma, mean, inverseDeviation, dy, dx, dgamma, dbeta);
+    rank(operation, "x", x, 2);
+    long m = x.shape().dim(0);
+    long n = x.shape().dim(1);
+    shape(operation, "gamma", gamma, n);
+    shape(operation, "mean", mean, m);
+    shape(operation, "inverseDeviation", inverseDeviation, m);
+    shape(operation, "dy", dy, m, n);
+    shape(operation, "dx", dx, m, n);
+    shape(operation, "dgamma", dgamma, n);
+    shape(operation, "dbeta", dbeta, n);
+    apart(operation, dx, x, gamma, mean, inverseDeviation, dgamma, dbeta);
+    apartOrSame(operation, dx, dy);
+    apart(operation, dgamma, x, gamma, mean, inverseDeviation, dy, dbeta);
+    apart(operation, dbeta, x, gamma, mean, inverseDeviation, dy);
+  }
+
+  /// Rules of [Backend#embedding], but for the range of the ids.
+  public void embedding(Tensor ids, Tensor table, Tensor out) {
+    floating("embedding", table, out);
+    ids("embedding", "ids", ids);
+    rank("embedding", "table", table, 2);
+    shape("embedding", "out", out, ids.shape().dim(0), table.shape().dim(1));
+    apart("embedding", out, ids, table);
+  }
+
+  /// Rules of [Backend#embeddingBackward], but for the range of the ids.
+  public void embeddingBackward(Tensor ids, Tensor dout, Tensor dtable) {
+    floating("embeddingBackward", dout, dtable);
+    ids("embeddingBackward", "ids", ids);
+    rank("embeddingBackward", "dtable", dtable, 2);
+    shape("embeddingBackward", "dout", dout, ids.shape().dim(0), dtable.shape().dim(1));
+    apart("embeddingBackward", dtable, ids, dout);
+  }
+
+  /// Rules of [Backend#attention].
+  public void attention(Attention spec, Tensor qkv, Tensor out, Tensor logSumExp) {
+    floating("attention", qkv, out, logSumExp);
+    attentionShapes("attention", spec, qkv, out, logSumExp);
+    apart("attention", out, qkv, logSumExp);
+    apart("attention", logSumExp, qkv);
+  }
+
+  /// Rules of [Backend#attentionBackward].
+  public void attentionBackward(Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv) {
+    String operation = "attentionBackward";
+    floating(operation, qkv, out, logSumExp, dout, dqkv);
+    attentionShapes(operation, spec, qkv, out, logSumExp);
+    shape(operation, "dout", dout, out.shape().dims());
+    shape(operation, "dqkv", dqkv, qkv.shape().dims());
+    apart(operation, dqkv, qkv, out, logSumExp, dout);
+  }
+
+  private void attentionShapes(String operation, Attention spec, Tensor qkv, Tensor out, Tensor logSumExp) {
+    long rows = (long) spec.batch() * spec.time();
+    shape(operation, "qkv", qkv, rows, spec.packedWidth());
+    shape(operation, "out", out, rows, (long) spec.heads() * spec.headWidth());
+    shape(operation, "logSumExp", logSumExp, rows * spec.heads());
+  }
+
+  /// Rules of [Backend#crossEntropy], but for the range of the targets.
+  public void crossEntropy(Tensor logits, Tensor targets, Tensor losses) {
+    floating("crossEntropy", logits, losses);
+    ids("crossEntropy", "targets", targets);
+    rank("crossEntropy", "logits", logits, 2);
+    shape("crossEntropy", "targets", targets, logits.shape().dim(0));
+    shape("crossEntropy", "losses", losses, logits.shape().dim(0));
+    apart("crossEntropy", losses, logits, targets);
+  }
+
+  /// Rules of [Backend#crossEntropyWithGradient], but for the range of the targets.
+  public void crossEntropyWithGradient(Tensor logits, Tensor targets, Tensor losses, Tensor dlogits) {
+    crossEntropy(logits, targets, losses);
+    alike("crossEntropyWithGradient", logits, dlogits);
+    apart("crossEntropyWithGradient", dlogits, targets, losses);
+    apartOrSame("crossEntropyWithGradient", dlogits, logits);
+  }
+
+  /// Rules of [Backend#adamW].
+  public void adamW(Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
+    alike("adamW", parameter, gradient, firstMoment, secondMoment);
+    apart("adamW", parameter, gradient, firstMoment, secondMoment);
+    apart("adamW", firstMoment, gradient, secondMoment);
+    apart("adamW", secondMoment, gradient);
+  }
+
+  /// Rules of [Backend#sgd].
+  public void sgd(Tensor parameter, Tensor gradient, Tensor momentum) {
+    alike("sgd", parameter, gradient, momentum);
+    apart("sgd", parameter, gradient, momentum);
+    apart("sgd", momentum, gradient);
+  }
+
+  /// Rules of [Backend#upload] and [Backend#download].
+  public void transfer(String operation, long hostBytes, Tensor x) {
+    present(operation, x);
+    if (hostBytes != x.bytes()) {
+      throw new IllegalArgumentException(operation + ": the host segment has " + hostBytes + " bytes, " + x + " has " + x.bytes());
+    }
+  }
+
+  private void present(String operation, Tensor x) {
+    if (!x.storage().device().equals(device)) {
+      throw new IllegalArgumentException(operation + ": a tensor lies on " + x.storage().device() + ", not on this backend's " + device);
+    }
+    if (!x.storage().isLive()) {
+      throw new IllegalStateException(operation + ": a tensor was used after its release: " + x.storage());
+    }
+  }
+
+  private void floating(String operation, Tensor first, Tensor... others) {
+    present(operation, first);
+    if (!floating.contains(first.dtype())) {
+      throw new IllegalArgumentException(operation + ": dtype " + first.dtype() + " is not supported, only " + floating);
+    }
+    for (Tensor other : others) {
+      present(operation, other);
+      if (other.dtype() != first.dtype()) {
+        throw new IllegalArgumentException(operation + ": dtypes " + first.dtype() + " and " + other.dtype() + " are mixed in one call");
+      }
+    }
+  }
+
+  private void alike(String operation, Tensor first, Tensor... others) {
+    floating(operation, first, others);
+    for (Tensor other : others) {
+      if (!other.shape().equals(first.shape())) {
+        throw new IllegalArgumentException(operation + ": shapes " + first.shape() + " and " + other.shape() + " should be equal");
+      }
+    }
+  }
+
+  private void ids(String operation, String name, Tensor x) {
+    present(operation, x);
+    if (x.dtype() != DType.I32) {
+      throw new IllegalArgumentException(operation + ": " + name + " has dtype " + x.dtype() + ", expected I32");
+    }
+    rank(operation, name, x, 1);
+  }
+
+  private static void rank(String operation, String name, Tensor x, int rank) {
+    if (x.shape().rank() != rank) {
+      throw new IllegalArgumentException(operation + ": " + name + " has shape " + x.shape() + ", expected " + rank + " dims");
+    }
+  }
+
+  private static void shape(String operation, String name, Tensor x, long... dims) {
+    if (!Arrays.equals(x.shape().dims(), dims)) {
+      throw new IllegalArgumentException(
+          operation + ": " + name + " has shape " + x.shape() + ", expected " + Arrays.toString(dims));
+    }
+  }
+
+  private static void apart(String operation, Tensor output, Tensor... others) {
+    for (Tensor other : others) {
+      if (overlaps(output, other)) {
+        throw new IllegalArgumentException(operation + ": an output " + output + " overlaps another argument " + other);
+      }
+    }
+  }
+
+  private static void apartOrSame(String operation, Tensor output, Tensor other) {
+    boolean same = output.byteOffset() == other.byteOffset() && output.bytes() == other.bytes();
+    if (!same) {
+      apart(operation, output, other);
+    }
+  }
+
+  private static boolean overlaps(Tensor a, Tensor b) {
+    return a.storage() == b.storage()
+        && a.bytes() > 0
+        && b.bytes() > 0
+        && a.byteOffset() < b.byteOffset() + b.bytes()
+        && b.byteOffset() < a.byteOffset() + a.bytes();
+  }
+}
