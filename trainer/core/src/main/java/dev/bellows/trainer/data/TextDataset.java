@@ -33,7 +33,7 @@ final class TextDataset implements Dataset {
   /// Bytes [start, end) for training: non-overlapping windows, all moved by the same random offset below `context` in each epoch, so that
   /// their borders fall elsewhere every time. `end - start` is at least 2·`context`.
   static TextDataset train(byte[] text, int start, int end, int context, int classes, long seed) {
-    long samples = (end - start - context) / context;
+    long samples = ((long) end - start - context) / context;
     return new TextDataset(text, start, end, context, classes, Philox.of(seed, Purpose.DATA_AUGMENTATION), true, samples);
   }
 
