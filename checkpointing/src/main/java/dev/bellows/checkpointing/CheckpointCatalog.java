@@ -86,7 +86,7 @@ public final class CheckpointCatalog {
     return new Selection(Optional.empty(), List.copyOf(refused));
   }
 
-  private List<Problem> problems(long step, Depth depth) throws IOException {
+  private List<Problem> problems(long step, Depth depth) {
     if (depth == Depth.EVERY_BYTE) {
       return CheckpointVerifier.verify(store, folder(step)).problems();
     }
@@ -95,6 +95,8 @@ public final class CheckpointCatalog {
       return List.of();
     } catch (CheckpointException e) {
       return List.of(e.problem());
+    } catch (IOException e) {
+      return List.of(Problem.of(Format.MANIFEST, "cannot be read: " + e.getMessage()));
     }
   }
 

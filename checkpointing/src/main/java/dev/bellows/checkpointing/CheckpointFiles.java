@@ -4,6 +4,7 @@ import dev.bellows.checkpointing.CheckpointException.Kind;
 import dev.bellows.storage.FileStore;
 import dev.bellows.storage.FileStores;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.util.Map;
 
 /// Checks of a checkpoint's small files that reader, verifier and committer share.
@@ -24,14 +25,14 @@ final class CheckpointFiles {
     String indexFile = Format.indexName(part.file());
     checkLength(folder, part.file(), part.length(), lengths);
     checkLength(folder, indexFile, part.indexLength(), lengths);
-    byte[] bytes = store.readBytes(FileStores.resolve(folder, indexFile));
+    byte[] bytes = small(store, folder, indexFile);
     if (!Format.sha256(bytes).equals(part.indexSha256())) {
       throw corrupt(folder, indexFile, "is corrupt or of another save: its hash is not the one in the manifest", null);
     }
     PartIndex index;
     try {
       index = PartIndex.parse(bytes, part.file(), saveId);
-    } catch (IOException e) {
+    } catch (IOException | ArithmeticException e) {
       throw corrupt(folder, indexFile, "is corrupt: it " + e.getMessage(), e);
     }
     if (index.length() != part.length()) {
@@ -41,6 +42,18 @@ final class CheckpointFiles {
       checkTensor(folder, indexFile, piece.tensor(), tensors.get(piece.tensor().name()));
     }
     return index;
+  }
+
+  /// The whole of a JSON file, if it is of a size that such a file can have.
+  static byte[] small(FileStore store, String folder, String file) throws IOException {
+    try (FileStore.Reader reader = store.open(FileStores.resolve(folder, file))) {
+      if (reader.length() > Format.LARGEST_JSON) {
+        throw corrupt(folder, file, "is corrupt: it has " + reader.length() + " bytes", null);
+      }
+      byte[] bytes = new byte[(int) reader.length()];
+      reader.read(0, MemorySegment.ofArray(bytes));
+      return bytes;
+    }
   }
 
   private static void checkLength(String folder, String file, long wanted, Map<String, Long> lengths) throws IOException {

@@ -114,6 +114,10 @@ public final class CheckpointReader implements AutoCloseable {
     MemorySegment buffer = Optional.ofNullable(buffers.poll()).orElseGet(() -> arena.allocate(bufferBytes, Format.ALIGNMENT));
     try {
       for (Stored stored : pieces.getOrDefault(tensor.name(), List.of())) {
+        if (wanted.elements() == 0) {
+          part(stored.index());
+          continue;
+        }
         Optional<Block> common = stored.piece().block().intersect(wanted);
         if (common.isPresent()) {
           copy(stored, common.get(), wanted, target, buffer);

@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bellows.checkpointing.CheckpointException.Kind;
 import dev.bellows.storage.FileStore;
-import dev.bellows.storage.FileStores;
 import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Shape;
 import java.io.IOException;
@@ -57,7 +56,7 @@ public record Manifest(ManifestContent content, String created, List<Part> parts
   public static Manifest read(FileStore store, String folder) throws IOException {
     byte[] bytes;
     try {
-      bytes = store.readBytes(FileStores.resolve(folder, Format.MANIFEST));
+      bytes = CheckpointFiles.small(store, folder, Format.MANIFEST);
     } catch (NoSuchFileException e) {
       throw new CheckpointException(
           Kind.UNCOMMITTED, folder, Problem.of(Format.MANIFEST, "is missing, so nothing was committed here"), e);

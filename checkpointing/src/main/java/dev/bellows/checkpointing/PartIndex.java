@@ -113,7 +113,7 @@ record PartIndex(String saveId, String file, long length, int headerLength, int 
     }
     int[] crcs = new int[chunks];
     for (int i = 0; i < chunks; i++) {
-      crcs[i] = crc(sums.get(i).asText());
+      crcs[i] = crc(sums.get(i).isTextual() ? sums.get(i).textValue() : "");
     }
     return crcs;
   }
