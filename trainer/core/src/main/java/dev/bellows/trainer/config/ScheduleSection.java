@@ -33,7 +33,7 @@ public record ScheduleSection(
     Check.that(
         steps == 0 || steps >= needed,
         "schedule.steps",
-        "schedule.steps is " + steps + ", but warm-up" + (kind == Kind.WSD ? " and decay" : "") + " alone take " + needed
+        "schedule.steps is " + steps + ", but warm-up" + (kind == Kind.WSD ? " and decay alone take " : " alone takes ") + needed
             + " steps; shorten them or raise schedule.steps or train.steps");
   }
 

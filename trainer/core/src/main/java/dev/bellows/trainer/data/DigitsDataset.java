@@ -103,10 +103,17 @@ final class DigitsDataset implements Dataset {
 
   /// How one digit differs from its strokes: a bend along each axis, then an affine map to pixels, then the pen.
   ///
-  /// @param a x to x, in pixels · @param b y to x · @param c x to y · @param d y to y
-  /// @param shiftX centre in pixels · @param shiftY centre in pixels
-  /// @param bendX amplitude in the unit square · @param bendY amplitude in the unit square · @param phase of both, in radians
-  /// @param radius half the pen's width in pixels · @param ink darkest value
+  /// @param a x to x, in pixels
+  /// @param b y to x
+  /// @param c x to y
+  /// @param d y to y
+  /// @param shiftX centre in pixels
+  /// @param shiftY centre in pixels
+  /// @param bendX amplitude in the unit square
+  /// @param bendY amplitude in the unit square
+  /// @param phase of both, in radians
+  /// @param radius half the pen's width in pixels
+  /// @param ink darkest value
   private record Distortion(
       double a, double b, double c, double d, double shiftX, double shiftY,
       double bendX, double bendY, double phase, double radius, double ink) {
@@ -122,7 +129,7 @@ final class DigitsDataset implements Dataset {
           cos * width, (cos * slant - sin) * height, sin * width, (sin * slant + cos) * height,
           middle + between(pen, 4, -3, 3), middle + between(pen, 5, -3, 3),
           between(pen, 6, -0.08, 0.08), between(pen, 7, -0.08, 0.08), between(pen, 8, 0, 2 * Math.PI),
-          between(pen, 9, 0.5, 1.5), between(pen, 10, 0.6, 1));
+          between(pen, 9, 0.7, 1.6), between(pen, 10, 0.7, 1));
     }
 
     private static double between(Philox pen, int number, double least, double most) {

@@ -8,9 +8,11 @@ import dev.bellows.tensor.Philox.Purpose;
 ///
 /// The permutation is a balanced Feistel network over the next even power of two (Luby and Rackoff 1988) whose round function is Philox keyed
 /// by seed and epoch; a result outside the range is sent through again until it lies inside (cycle walking, Black and Rogaway 2002), fewer
-/// than 4 times on average.
+/// than 4 times on average from 17 samples on.
 public final class SampleOrder {
   private static final int ROUNDS = 8;
+  /// Fewer bits leave the network too few functions to reach all orders of a handful of samples equally often (a test measures it).
+  private static final int LEAST_HALF_BITS = 3;
 
   private final Philox stream;
   private final long samples;
@@ -25,7 +27,7 @@ public final class SampleOrder {
     this.stream = Philox.of(seed, Purpose.DATA_ORDER);
     this.samples = samples;
     int bits = 64 - Long.numberOfLeadingZeros(samples - 1);
-    this.halfBits = Math.max(1, (bits + 1) / 2);
+    this.halfBits = Math.max(LEAST_HALF_BITS, (bits + 1) / 2);
     this.halfMask = (1L << halfBits) - 1;
   }
 

@@ -77,7 +77,7 @@ class ConfigLoaderTest {
     "optimizer=lion | optimizer.kind is 'lion'; it must be one of adamw, sgd",
     "optimizer.momentum=0.9 | optimizer.momentum has no meaning for optimizer.kind adamw, only for sgd; leave it out",
     "schedule.floor=2 | schedule.floor is 2.0; it must be from 0 to 1",
-    "schedule.warmup=6 | schedule.steps is 5, but warm-up alone take 6 steps; shorten them or raise schedule.steps or train.steps",
+    "schedule.warmup=6 | schedule.steps is 5, but warm-up alone takes 6 steps; shorten them or raise schedule.steps or train.steps",
     "schedule=wsd | schedule.decay is missing; it must be a whole number",
     "batch.groups=6 | batch.groups is 6; it must be a power of two, such as 4 or 8",
     "batch.micro=2 | batch.global is 8; it must be a multiple of batch.micro · batch.groups = 2 · 8 = 16, such as 16, or batch.micro must be one of 1",
