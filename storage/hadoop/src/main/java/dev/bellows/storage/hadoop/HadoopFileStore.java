@@ -90,6 +90,11 @@ final class HadoopFileStore implements FileStore {
   }
 
   @Override
+  public Writer append(String path) throws IOException {
+    return new HadoopWriter(this, path, run(path, () -> files.append(path(path))));
+  }
+
+  @Override
   public Reader open(String path) throws IOException {
     Path file = path(path);
     return run(
