@@ -8,7 +8,6 @@ import dev.bellows.trainer.config.RunConfig;
 import dev.bellows.trainer.control.RunReport;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
-import sun.misc.Signal;
 
 /// What `train` and `resume` do once they have a configuration: run, stop on SIGTERM or Ctrl-C at a step boundary, and print the sample.
 final class RunCommand {
@@ -58,11 +57,11 @@ final class RunCommand {
 
   /// The first signal asks for a stop at the next step boundary, the second ends the process at once.
   private void stopOn(String name, TrainingRun run) {
-    Signal.handle(
-        new Signal(name),
-        signal -> {
-          if (signalled.getAndSet(signal.getNumber()) != 0) {
-            Runtime.getRuntime().halt(SIGNAL_EXIT + signal.getNumber());
+    Signals.handle(
+        name,
+        number -> {
+          if (signalled.getAndSet(number) != 0) {
+            Runtime.getRuntime().halt(SIGNAL_EXIT + number);
           }
           run.requestStop();
         });

@@ -9,8 +9,6 @@ import java.util.ServiceLoader;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.VoidFunction;
-import sun.misc.Signal;
-import sun.misc.SignalHandler;
 
 /// The task that a Spark executor runs: one worker from its registration to the end of the run. Never fails itself, since Spark would answer
 /// a failed task by a retry; what goes wrong is told to the coordinator.
@@ -27,7 +25,8 @@ final class WorkerTask implements VoidFunction<Iterator<Integer>> {
 
   @Override
   public void call(Iterator<Integer> partition) {
-    ignoreInterruptFromTheTerminal();
+    // Ctrl-C in a terminal reaches every process of the group; only the driver shall act on it.
+    Signals.ignore("INT");
     TaskContext task = TaskContext.get();
     SparkEnv env = SparkEnv.get();
     String host = env.blockManager().blockManagerId().host();
@@ -41,11 +40,6 @@ final class WorkerTask implements VoidFunction<Iterator<Integer>> {
             Runtime.getRuntime().maxMemory(),
             memoryLimit);
     Worker.run(spec, site, network(), new ConfiguredModels());
-  }
-
-  /// Ctrl-C in a terminal reaches every process of the group; only the driver shall act on it.
-  private static void ignoreInterruptFromTheTerminal() {
-    Signal.handle(new Signal("INT"), SignalHandler.SIG_IGN);
   }
 
   /// The network that is on the class path.
