@@ -22,7 +22,7 @@ public final class AeronTransportProvider implements TransportProvider {
 
   @Override
   public String reserveDataAddress(String host) {
-    return DataPorts.reserveAny(host);
+    return UdpPorts.reserveAny(host);
   }
 
   @Override
