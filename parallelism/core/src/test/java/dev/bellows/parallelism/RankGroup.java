@@ -80,7 +80,7 @@ public final class RankGroup {
     }
     List<TransportOptions> options = new ArrayList<>();
     for (int rank = 0; rank < world; rank++) {
-      options.add(new TransportOptions(runId, generation, rank, peers, kind, mtuBytes, TimeUnit.SECONDS.toNanos(20)));
+      options.add(new TransportOptions(runId, generation, rank, peers, kind, mtuBytes, TimeUnit.SECONDS.toNanos(10)));
     }
     return options;
   }

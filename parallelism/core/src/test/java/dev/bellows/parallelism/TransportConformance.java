@@ -40,9 +40,14 @@ public abstract class TransportConformance {
   /// How ranks are opened.
   protected abstract RankGroup ranks();
 
-  /// World sizes to try.
+  /// World sizes for the test of the tree.
   protected int[] worldSizes() {
     return new int[] {1, 2, 3, 4, 5, 7};
+  }
+
+  /// World sizes for all other tests.
+  protected int[] fewWorldSizes() {
+    return worldSizes();
   }
 
   /// Elements of the largest tensor.
@@ -51,7 +56,7 @@ public abstract class TransportConformance {
   }
 
   private void onEachWorld(RankGroup.Body body) throws Exception {
-    for (int world : worldSizes()) {
+    for (int world : fewWorldSizes()) {
       ranks().run(world, body);
     }
   }
@@ -196,47 +201,58 @@ public abstract class TransportConformance {
         : treeSum(first, groups / 2, element) + treeSum(first + groups / 2, groups / 2, element);
   }
 
-  private float[][] reduced(int world, int groups, int elements, Reduction mode, boolean skew) throws Exception {
-    float[][] results = new float[world][];
+  /// What each rank holds after the reduction of each size, [rank][size].
+  private float[][][] reduced(int world, int groups, int[] sizes, Reduction mode, boolean skew) throws Exception {
+    float[][][] results = new float[world][sizes.length][];
     ranks().run(world, transport -> {
-      int rank = transport.rank();
-      BatchTree tree = new BatchTree(groups, world);
-      try (Backend backend = host();
-          ParameterStore store =
-              new ParameterStore(backend, List.of(Parameter.of("w", Shape.of(elements), Initializer.constant(0), false)));
-          GradientReducer reducer =
-              new GradientReducer(backend, store, tree, rank, new Collectives(transport, GUARD), mode)) {
-        // Twice, because the second step runs on used buffers and positions.
-        for (int step = 0; step < 2; step++) {
-          for (int group = tree.firstGroup(rank); group < tree.endGroup(rank); group++) {
-            if (skew && rank == world / 2) {
-              Thread.sleep(20);
-            }
-            for (int i = 0; i < elements; i++) {
-              store.gradients().segment().setAtIndex(JAVA_FLOAT, i, gradient(group, i));
-            }
-            reducer.endGroup(group);
-          }
-          reducer.reduce();
-        }
-        results[rank] = store.gradients().segment().asSlice(0, elements * 4L).toArray(JAVA_FLOAT);
-        barrier(transport);
+      Collectives collectives = new Collectives(transport, GUARD);
+      for (int size = 0; size < sizes.length; size++) {
+        results[transport.rank()][size] = reduced(collectives, groups, sizes[size], mode, skew);
       }
+      collectives.barrier();
     });
     return results;
   }
 
+  private static float[] reduced(Collectives collectives, int groups, int elements, Reduction mode, boolean skew) throws Exception {
+    int rank = collectives.rank();
+    BatchTree tree = new BatchTree(groups, collectives.worldSize());
+    try (Backend backend = host();
+        ParameterStore store = new ParameterStore(backend, List.of(Parameter.of("w", Shape.of(elements), Initializer.constant(0), false)));
+        GradientReducer reducer = new GradientReducer(backend, store, tree, rank, collectives, mode)) {
+      // Twice, because the second step runs on used buffers and positions.
+      for (int step = 0; step < 2; step++) {
+        for (int group = tree.firstGroup(rank); group < tree.endGroup(rank); group++) {
+          if (skew && rank == collectives.worldSize() / 2) {
+            Thread.sleep(20);
+          }
+          for (int i = 0; i < elements; i++) {
+            store.gradients().segment().setAtIndex(JAVA_FLOAT, i, gradient(group, i));
+          }
+          reducer.endGroup(group);
+        }
+        reducer.reduce();
+      }
+      return store.gradients().segment().asSlice(0, elements * 4L).toArray(JAVA_FLOAT);
+    }
+  }
+
   @Test
   void treeSumHasTheSameBitsAtEveryWorldSize() throws Exception {
-    for (int elements : new int[] {0, 1, 17, 5_000, 40_001}) {
-      float[] expected = new float[elements];
-      for (int i = 0; i < elements; i++) {
-        expected[i] = treeSum(0, 8, i);
+    int[] sizes = {0, 1, 17, 5_000, 40_001};
+    float[][] expected = new float[sizes.length][];
+    for (int size = 0; size < sizes.length; size++) {
+      expected[size] = new float[sizes[size]];
+      for (int i = 0; i < sizes[size]; i++) {
+        expected[size][i] = treeSum(0, 8, i);
       }
-      for (int world : worldSizes()) {
-        float[][] results = reduced(world, 8, elements, Reduction.TREE, false);
-        for (int rank = 0; rank < world; rank++) {
-          assertArrayEquals(expected, results[rank], "seed " + SEED + ", " + elements + " elements, rank " + rank + " of " + world);
+    }
+    for (int world : worldSizes()) {
+      float[][][] results = reduced(world, 8, sizes, Reduction.TREE, false);
+      for (int rank = 0; rank < world; rank++) {
+        for (int size = 0; size < sizes.length; size++) {
+          String where = "seed " + SEED + ", " + sizes[size] + " elements, rank " + rank + " of " + world;
+          assertArrayEquals(expected[size], results[rank][size], where);
         }
       }
     }
@@ -244,24 +260,25 @@ public abstract class TransportConformance {
 
   @Test
   void treeSumSurvivesASlowRank() throws Exception {
-    int world = worldSizes()[worldSizes().length - 1];
-    float[][] slow = reduced(world, 16, 20_000, Reduction.TREE, true);
-    float[][] one = reduced(1, 16, 20_000, Reduction.TREE, false);
-    for (float[] result : slow) {
-      assertArrayEquals(one[0], result, "seed " + SEED);
+    int world = fewWorldSizes()[fewWorldSizes().length - 1];
+    float[][][] slow = reduced(world, 16, new int[] {20_000}, Reduction.TREE, true);
+    for (float[][] result : slow) {
+      for (int i = 0; i < 20_000; i++) {
+        assertEquals(treeSum(0, 16, i), result[0][i], "seed " + SEED + ", element " + i);
+      }
     }
   }
 
   @Test
   void rankOrderSumsDependOnTheWorldSize() throws Exception {
-    float[][] one = reduced(1, 8, 1_000, Reduction.RANK_ORDER, false);
-    float[][] three = reduced(3, 8, 1_000, Reduction.RANK_ORDER, false);
-    assertArrayEquals(three[0], three[1]);
-    assertArrayEquals(three[0], three[2]);
+    float[] one = reduced(1, 8, new int[] {1_000}, Reduction.RANK_ORDER, false)[0][0];
+    float[][][] three = reduced(3, 8, new int[] {1_000}, Reduction.RANK_ORDER, false);
+    assertArrayEquals(three[0][0], three[1][0]);
+    assertArrayEquals(three[0][0], three[2][0]);
     int different = 0;
     for (int i = 0; i < 1_000; i++) {
-      assertEquals(one[0][i], three[0][i], Math.abs(one[0][i]) * 1e-3f + 64f, "seed " + SEED);
-      different += one[0][i] == three[0][i] ? 0 : 1;
+      assertEquals(one[i], three[0][0][i], Math.abs(one[i]) * 1e-3f + 64f, "seed " + SEED);
+      different += one[i] == three[0][0][i] ? 0 : 1;
     }
     assertNotEquals(0, different, "the negative control gave the same bits, so the test of the tree could not fail");
   }
@@ -343,7 +360,7 @@ public abstract class TransportConformance {
 
   @Test
   void barrierHoldsEarlyRanksBack() throws Exception {
-    for (int world : worldSizes()) {
+    for (int world : fewWorldSizes()) {
       AtomicLong entered = new AtomicLong();
       long seed = SEED + world;
       ranks().run(world, transport -> {

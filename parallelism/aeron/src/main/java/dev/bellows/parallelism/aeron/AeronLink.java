@@ -1,0 +1,157 @@
+package dev.bellows.parallelism.aeron;
+
+import dev.bellows.parallelism.ChunkHeader;
+import dev.bellows.parallelism.Transport.ChunkHandler;
+import io.aeron.ExclusivePublication;
+import io.aeron.Image;
+import io.aeron.Publication;
+import io.aeron.Subscription;
+import io.aeron.logbuffer.BufferClaim;
+import io.aeron.logbuffer.ControlledFragmentHandler;
+import io.aeron.logbuffer.Header;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import org.agrona.DirectBuffer;
+
+/// Both directions between this rank and one peer. Threads: one at a time.
+final class AeronLink implements ControlledFragmentHandler {
+  /// The whole address space: slices of it read and write Aeron's mapped buffers without a copy.
+  private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
+  private static final long DEATH_CHECK_NANOS = 100_000_000;
+  private static final long DEATH_CERTAIN_NANOS = 500_000_000;
+
+  private final String peerName;
+  private final ExclusivePublication publication;
+  private final Subscription subscription;
+  private final Packet packet;
+  private final Optional<ProcessHandle> process;
+  private final BufferClaim claim = new BufferClaim();
+
+  private Image image;
+  private boolean leftGracefully;
+  private long strangers;
+
+  private ChunkHandler handler;
+  private int delivered;
+  private Throwable failure;
+
+  private long checkedAt = System.nanoTime();
+  private long deadSince;
+  private boolean isDead;
+  private boolean isDrained;
+
+  /// `process` is the peer's process where it can be seen from here and is not this one.
+  AeronLink(String peerName, ExclusivePublication publication, Subscription subscription, Packet packet, Optional<ProcessHandle> process) {
+    this.peerName = peerName;
+    this.publication = publication;
+    this.subscription = subscription;
+    this.packet = packet;
+    this.process = process;
+  }
+
+  boolean offer(ChunkHeader header, MemorySegment payload) {
+    return offer(Packet.DATA, header.operation(), header.tensor(), header.offset(), payload);
+  }
+
+  boolean offerHello() {
+    return offer(Packet.HELLO, 0, 0, 0, MemorySegment.NULL);
+  }
+
+  boolean offerGoodbye() {
+    return !publication.isClosed() && offer(Packet.GOODBYE, 0, 0, 0, MemorySegment.NULL);
+  }
+
+  private boolean offer(long kind, long operation, long tensor, long offset, MemorySegment payload) {
+    long length = payload.byteSize();
+    while (true) {
+      long position = publication.tryClaim(Packet.HEADER_BYTES + (int) length, claim);
+      if (position > 0) {
+        packet.write(claim.buffer(), claim.offset(), kind, operation, tensor, offset);
+        long address = claim.buffer().addressOffset() + claim.offset() + Packet.HEADER_BYTES;
+        MemorySegment.copy(payload, 0, MEMORY, address, length);
+        claim.commit();
+        return true;
+      }
+      if (position == Publication.BACK_PRESSURED || position == Publication.NOT_CONNECTED) {
+        return false;
+      }
+      if (position != Publication.ADMIN_ACTION) {
+        throw new IllegalStateException("the stream to " + peerName + " ended: " + Publication.errorString(position));
+      }
+      // An admin action is a term rotation: the next attempt succeeds.
+    }
+  }
+
+  int poll(ChunkHandler handler, int limit) {
+    this.handler = handler;
+    delivered = 0;
+    int taken = subscription.controlledPoll(this, limit);
+    this.handler = null;
+    if (failure != null) {
+      Throwable thrown = failure;
+      failure = null;
+      AeronLink.<RuntimeException>rethrow(thrown);
+    }
+    isDrained = isDead && taken == 0;
+    return delivered;
+  }
+
+  @SuppressWarnings("unchecked")
+  private static <T extends Throwable> void rethrow(Throwable thrown) throws T {
+    throw (T) thrown;
+  }
+
+  /// Aeron would hand an exception to its error handler and go on with the next frame, so it is kept and thrown by [#poll].
+  @Override
+  public Action onFragment(DirectBuffer buffer, int offset, int length, Header header) {
+    if (!packet.isOurs(buffer, offset, length)) {
+      strangers++;
+      return Action.CONTINUE;
+    }
+    long kind = Packet.kind(buffer, offset);
+    if (kind == Packet.HELLO) {
+      image = (Image) header.context();
+    } else if (kind == Packet.GOODBYE) {
+      leftGracefully = true;
+    } else {
+      delivered++;
+      try {
+        long address = buffer.addressOffset() + offset + Packet.HEADER_BYTES;
+        handler.onChunk(Packet.header(buffer, offset), MEMORY.asSlice(address, length - Packet.HEADER_BYTES));
+      } catch (Throwable e) {
+        failure = e;
+        return Action.BREAK;
+      }
+    }
+    return Action.CONTINUE;
+  }
+
+  /// Whether the peer's hello has arrived.
+  boolean isGreeted() {
+    return image != null;
+  }
+
+  /// Whether the peer said goodbye, its stream ended, or its process died and what it sent is used up.
+  boolean isLost() {
+    return leftGracefully || image != null && image.isClosed() || isProcessLost();
+  }
+
+  private boolean isProcessLost() {
+    if (process.isEmpty()) {
+      return false;
+    }
+    long now = System.nanoTime();
+    if (!isDead && now - checkedAt >= DEATH_CHECK_NANOS) {
+      checkedAt = now;
+      isDead = !process.get().isAlive();
+      deadSince = now;
+    }
+    // What the dead peer sent is still there to be polled; a sender never polls, so it believes after a while.
+    return isDead && (isDrained || now - deadSince >= DEATH_CERTAIN_NANOS);
+  }
+
+  long strangers() {
+    return strangers;
+  }
+}

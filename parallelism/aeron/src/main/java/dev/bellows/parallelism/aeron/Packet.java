@@ -1,0 +1,60 @@
+package dev.bellows.parallelism.aeron;
+
+import dev.bellows.parallelism.ChunkHeader;
+import org.agrona.DirectBuffer;
+import org.agrona.MutableDirectBuffer;
+
+/// The 64 bytes in front of each payload: eight little-endian 64-bit fields, so that the payload keeps its alignment.
+///
+/// | at | field |
+/// |---|---|
+/// | 0 | magic "BELLOW" and version |
+/// | 8 | run id |
+/// | 16 | generation |
+/// | 24 | kind: data, hello, goodbye |
+/// | 32 | operation |
+/// | 40 | tensor |
+/// | 48 | offset |
+/// | 56 | 0 |
+final class Packet {
+  static final int HEADER_BYTES = 64;
+  static final long DATA = 0;
+  static final long HELLO = 1;
+  static final long GOODBYE = 2;
+  private static final long MAGIC = 0x42454c4c4f570001L;
+
+  private final long runId;
+  private final long generation;
+
+  Packet(long runId, int generation) {
+    this.runId = runId;
+    this.generation = generation;
+  }
+
+  void write(MutableDirectBuffer buffer, int at, long kind, long operation, long tensor, long offset) {
+    buffer.putLong(at, MAGIC);
+    buffer.putLong(at + 8, runId);
+    buffer.putLong(at + 16, generation);
+    buffer.putLong(at + 24, kind);
+    buffer.putLong(at + 32, operation);
+    buffer.putLong(at + 40, tensor);
+    buffer.putLong(at + 48, offset);
+    buffer.putLong(at + 56, 0);
+  }
+
+  /// Whether the packet is of this run and generation.
+  boolean isOurs(DirectBuffer buffer, int at, int length) {
+    return length >= HEADER_BYTES
+        && buffer.getLong(at) == MAGIC
+        && buffer.getLong(at + 8) == runId
+        && buffer.getLong(at + 16) == generation;
+  }
+
+  static long kind(DirectBuffer buffer, int at) {
+    return buffer.getLong(at + 24);
+  }
+
+  static ChunkHeader header(DirectBuffer buffer, int at) {
+    return new ChunkHeader(buffer.getLong(at + 32), (int) buffer.getLong(at + 40), buffer.getLong(at + 48));
+  }
+}

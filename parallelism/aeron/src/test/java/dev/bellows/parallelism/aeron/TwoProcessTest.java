@@ -1,0 +1,108 @@
+package dev.bellows.parallelism.aeron;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Ranks in JVMs of their own: they add up, and the death of one is noticed by the other in time.
+@Timeout(60)
+class TwoProcessTest {
+  private final long runId = ThreadLocalRandom.current().nextLong(Long.MAX_VALUE);
+  private final List<Rank> ranks = new ArrayList<>();
+
+  private record Rank(Process process, BufferedReader output, List<String> lines) {
+    /// The next line that starts with one of `words`.
+    String await(String... words) throws IOException {
+      while (true) {
+        String line = output.readLine();
+        assertNotNull(line, "the worker ended after " + lines);
+        lines.add(line);
+        for (String word : words) {
+          if (line.startsWith(word)) {
+            return line;
+          }
+        }
+      }
+    }
+  }
+
+  private void start(String kind, int elements, int rounds) throws IOException {
+    StringBuilder peers = new StringBuilder();
+    for (int rank = 0; rank < 2; rank++) {
+      Process process = new ProcessBuilder(
+              Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+              "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow",
+              "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"), Worker.class.getName(),
+              kind, "" + rank, "" + runId, "" + elements, "" + rounds)
+          .redirectErrorStream(true)
+          .start();
+      ranks.add(new Rank(process, process.inputReader(), new ArrayList<>()));
+    }
+    for (Rank rank : ranks) {
+      peers.append(rank.await("AT").substring(3)).append(' ');
+    }
+    for (Rank rank : ranks) {
+      rank.process().outputWriter().append(peers).append('\n').flush();
+    }
+    for (Rank rank : ranks) {
+      rank.await("OPEN");
+    }
+  }
+
+  @AfterEach
+  void endProcesses() {
+    ranks.forEach(rank -> rank.process().destroyForcibly());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"auto", "udp"})
+  void twoProcessesAddUpAndLeaveNothing(String kind) throws Exception {
+    start(kind, 100_003, 10);
+    for (Rank rank : ranks) {
+      rank.await("DONE");
+    }
+    for (Rank rank : ranks) {
+      assertTrue(rank.process().waitFor(5, TimeUnit.SECONDS));
+    }
+    assertEquals(List.of(), SharedMemoryTest.folders(Long.toHexString(runId)));
+  }
+
+  /// Rank 0 owns the media driver of kind auto.
+  @ParameterizedTest
+  @CsvSource({"auto, 0", "auto, 1", "udp, 1"})
+  void theDeathOfAProcessIsNoticed(String kind, int victim) throws Exception {
+    start(kind, 100_003, 0);
+    Thread.sleep(300);
+    Rank survivor = ranks.get(1 - victim);
+    long killed = System.nanoTime();
+    ranks.get(victim).process().destroyForcibly().waitFor();
+    String line = survivor.await("LOST");
+    long millis = (System.nanoTime() - killed) / 1_000_000;
+    assertTrue(line.startsWith("LOST " + victim + " "), line);
+    assertTrue(millis < 3_000, millis + " ms: " + line);
+    assertTrue(survivor.process().waitFor(5, TimeUnit.SECONDS), "the survivor does not end");
+    SharedMemory.sweep();
+    List<Path> left = SharedMemoryTest.folders(Long.toHexString(runId));
+    if (kind.equals("auto")) {
+      // The survivor has deleted what the owner of its driver left.
+      assertEquals(List.of(), left);
+    } else {
+      // The victim's own driver served only itself; its folder goes with the first sweep after its heartbeat is old.
+      assertTrue(left.stream().allMatch(path -> path.toString().endsWith("-" + ranks.get(victim).process().pid())), left.toString());
+      left.forEach(SharedMemory::delete);
+    }
+  }
+}
