@@ -30,6 +30,9 @@ public record Block(String tensor, long[] start, long[] extent) {
 
   /// Rows `from` (included) to `to` (excluded) along dim 0 of `tensor`.
   public static Block rows(LogicalTensor tensor, long from, long to) {
+    if (tensor.shape().rank() == 0) {
+      throw new IllegalArgumentException(tensor.name() + " is a scalar and has no rows");
+    }
     long[] start = new long[tensor.shape().rank()];
     long[] extent = tensor.shape().dims();
     start[0] = from;

@@ -106,7 +106,7 @@ public record Manifest(ManifestContent content, String created, List<Part> parts
   }
 
   /// The bytes with their hash in place of the digits near the end.
-  private static byte[] withHash(byte[] bytes) {
+  static byte[] withHash(byte[] bytes) {
     byte[] result = bytes.clone();
     int at = hashAt(bytes);
     Arrays.fill(result, at, at + DIGITS, (byte) '0');

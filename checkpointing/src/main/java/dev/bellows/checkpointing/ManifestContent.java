@@ -24,10 +24,25 @@ public record ManifestContent(
       throw new IllegalArgumentException("a step is 0 or more, not " + step);
     }
     SavePlan.byName(tensors);
+    checkFinite("trainer", trainer);
+    checkFinite("config", config);
     tensors = List.copyOf(tensors);
     trainer = trainer.deepCopy();
     config = config.deepCopy();
     versions = Map.copyOf(versions);
+  }
+
+  /// JSON has no NaN and no infinity; Jackson would write a text that reads back as 0.
+  private static void checkFinite(String path, JsonNode node) {
+    if (node.isFloatingPointNumber() && !Double.isFinite(node.doubleValue())) {
+      throw new IllegalArgumentException(path + " is " + node.doubleValue() + ", which JSON cannot hold; store it as text");
+    }
+    if (node.isObject()) {
+      node.properties().forEach(property -> checkFinite(path + "." + property.getKey(), property.getValue()));
+    }
+    for (int i = 0; i < (node.isArray() ? node.size() : 0); i++) {
+      checkFinite(path + "[" + i + "]", node.get(i));
+    }
   }
 
   /// Versions in name order.
