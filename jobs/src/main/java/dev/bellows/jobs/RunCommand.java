@@ -33,8 +33,8 @@ final class RunCommand {
             WorkerTask.network(),
             models,
             System.out::println);
-    stopOn("TERM", run);
-    stopOn("INT", run);
+    stopOn("TERM", 15, run);
+    stopOn("INT", 2, run);
     Supplier<WorkerLauncher> launcher =
         options.local
             ? () -> new LocalLauncher(WorkerTask.network(), models)
@@ -56,10 +56,10 @@ final class RunCommand {
   }
 
   /// The first signal asks for a stop at the next step boundary, the second ends the process at once.
-  private void stopOn(String name, TrainingRun run) {
+  private void stopOn(String name, int number, TrainingRun run) {
     Signals.handle(
         name,
-        number -> {
+        () -> {
           if (signalled.getAndSet(number) != 0) {
             Runtime.getRuntime().halt(SIGNAL_EXIT + number);
           }

@@ -1,21 +1,21 @@
 package dev.bellows.jobs;
 
-import java.util.function.IntConsumer;
-import sun.misc.Signal;
-import sun.misc.SignalHandler;
+import org.apache.spark.util.SignalUtils;
+import scala.jdk.javaapi.FunctionConverters;
 
-/// The one place that touches the JDK's signal handling, which has no supported API: a shutdown hook would come too late, since Spark's own
-/// hook takes the workers down beside it.
+/// What the process does on a signal, through Spark's own helper. A shutdown hook would come too late: Spark's hook takes the workers down
+/// beside it.
 final class Signals {
   private Signals() {}
 
-  /// Calls `handler` with the signal's number whenever the process receives `name`, instead of ending it.
-  static void handle(String name, IntConsumer handler) {
-    Signal.handle(new Signal(name), signal -> handler.accept(signal.getNumber()));
-  }
-
-  /// Leaves `name` without effect on this process.
-  static void ignore(String name) {
-    Signal.handle(new Signal(name), SignalHandler.SIG_IGN);
+  /// Runs `action` whenever the process receives `name` (`TERM`, `INT`), instead of ending it.
+  static void handle(String name, Runnable action) {
+    SignalUtils.register(
+        name,
+        FunctionConverters.asScalaFromSupplier(
+            () -> {
+              action.run();
+              return true;
+            }));
   }
 }

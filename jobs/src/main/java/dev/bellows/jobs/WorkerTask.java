@@ -26,7 +26,7 @@ final class WorkerTask implements VoidFunction<Iterator<Integer>> {
   @Override
   public void call(Iterator<Integer> partition) {
     // Ctrl-C in a terminal reaches every process of the group; only the driver shall act on it.
-    Signals.ignore("INT");
+    Signals.handle("INT", () -> {});
     TaskContext task = TaskContext.get();
     SparkEnv env = SparkEnv.get();
     String host = env.blockManager().blockManagerId().host();
