@@ -15,6 +15,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -73,7 +74,7 @@ public final class Worker {
   }
 
   private static List<Peer> readPeers() throws IOException {
-    String[] fields = new BufferedReader(new InputStreamReader(System.in)).readLine().split(" ");
+    String[] fields = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)).readLine().split(" ");
     List<Peer> peers = new ArrayList<>();
     for (int i = 0; i < fields.length; i += 2) {
       peers.add(new Peer(i / 2, "one-host", Long.parseLong(fields[i]), fields[i + 1]));
