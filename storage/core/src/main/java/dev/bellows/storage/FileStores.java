@@ -30,10 +30,15 @@ public final class FileStores {
     known.add("file");
     // The loader of this class, not the thread's: on Spark both may differ, and the providers ship beside this class.
     for (FileStoreProvider provider : ServiceLoader.load(FileStoreProvider.class, FileStores.class.getClassLoader())) {
-      if (provider.serves(scheme.get())) {
-        return provider.open(path);
+      try {
+        if (provider.serves(scheme.get())) {
+          return provider.open(path);
+        }
+        known.addAll(provider.schemes());
+      } catch (NoClassDefFoundError e) {
+        throw new IOException(
+            path + ": " + provider.getClass().getSimpleName() + " lacks its libraries on the class path (" + e.getMessage() + ")", e);
       }
-      known.addAll(provider.schemes());
     }
     throw new IOException(
         path + ": no file system serves the scheme '" + scheme.get() + "'; known are plain paths and " + String.join(", ", known));
