@@ -14,7 +14,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
-/// Places a model's parameters in two flat F32 buffers: values, and gradients with the tied uses behind the primaries.
+/// Places a model's parameters in two flat buffers (F32; F64 for gradient checks): values, and gradients with the tied uses behind the primaries.
 ///
 /// Every parameter starts on 64 bytes; the padding between them is zero and stays zero. Owns both buffers until [#close].
 /// Threads: one at a time.
@@ -28,8 +28,17 @@ public final class ParameterStore implements AutoCloseable {
   private final Tensor values;
   private final Tensor gradients;
 
-  /// Places `parameters`, in their order. Errors: [IllegalArgumentException] when two share a name.
+  /// Places `parameters` as F32, in their order. Errors: [IllegalArgumentException] when two share a name.
   public ParameterStore(Backend backend, List<Parameter> parameters) {
+    this(backend, parameters, DType.F32);
+  }
+
+  /// Places `parameters` as `dtype`, F32 or F64, in their order; activations follow the dtype of the parameters. Errors:
+  /// [IllegalArgumentException] when two share a name.
+  public ParameterStore(Backend backend, List<Parameter> parameters, DType dtype) {
+    if (dtype != DType.F32 && dtype != DType.F64) {
+      throw new IllegalArgumentException("parameters are placed as F32 or F64, not " + dtype);
+    }
     this.backend = backend;
     Set<String> names = new HashSet<>();
     for (Parameter parameter : parameters) {
@@ -44,8 +53,8 @@ public final class ParameterStore implements AutoCloseable {
     }
     long size = offsets[primaries.size()];
     long tied = uses.stream().mapToLong(ParameterStore::aligned).sum();
-    values = backend.allocate(DType.F32, Shape.of(size), Category.PARAMETER);
-    gradients = backend.allocate(DType.F32, Shape.of(size + tied), Category.GRADIENT);
+    values = backend.allocate(dtype, Shape.of(size), Category.PARAMETER);
+    gradients = backend.allocate(dtype, Shape.of(size + tied), Category.GRADIENT);
     backend.fill(values, 0);
     backend.fill(gradients, 0);
     for (int i = 0; i < primaries.size(); i++) {
@@ -104,9 +113,14 @@ public final class ParameterStore implements AutoCloseable {
       Philox random = root.derive(parameter.name());
       long elements = parameter.shape().elements();
       try (Arena arena = Arena.ofConfined()) {
-        MemorySegment host = arena.allocate(ValueLayout.JAVA_FLOAT, elements);
+        MemorySegment host = arena.allocate(parameter.value().bytes(), Double.BYTES);
         for (long i = 0; i < elements; i++) {
-          host.setAtIndex(ValueLayout.JAVA_FLOAT, i, parameter.initializer().value(random, i));
+          float value = parameter.initializer().value(random, i);
+          if (values.dtype() == DType.F64) {
+            host.setAtIndex(ValueLayout.JAVA_DOUBLE, i, value);
+          } else {
+            host.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+          }
         }
         backend.upload(host, parameter.value());
       }

@@ -16,8 +16,22 @@ public interface SavedTensors {
     void discard();
   }
 
+  /// Runs a segment's forward pass again.
+  @FunctionalInterface
+  interface Replay {
+    /// Computes the segment from `input`, with the same calls of [#save] in the same order as the first time; the handles that those
+    /// calls return are not used. `input` is borrowed.
+    void run(Tensor input);
+  }
+
   /// Forward enters a segment.
   void enter(String segment);
+
+  /// Forward enters a segment that depends on nothing but `input` and parameters. Who recomputes retains `input`, lets the saved
+  /// tensors go and calls `replay` when the first of them is fetched; everybody else needs the name only. `input` is borrowed.
+  default void enter(String segment, Tensor input, Replay replay) {
+    enter(segment);
+  }
 
   /// Forward leaves the segment that it entered last.
   void exit();

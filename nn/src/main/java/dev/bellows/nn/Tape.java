@@ -1,4 +1,297 @@
 package dev.bellows.nn;
 
-/// Records operations and walks them backwards.
-public final class Tape {}
+import dev.bellows.tensor.Attention;
+import dev.bellows.tensor.Backend;
+import dev.bellows.tensor.Category;
+import dev.bellows.tensor.DType;
+import dev.bellows.tensor.Shape;
+import dev.bellows.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+
+/// Runs operations, records them when training, and walks them backwards.
+///
+/// Every operation uses its input variables up, so that a value lives exactly until its last reader: in evaluation memory stays flat, in
+/// training only what backward needs stays, in the hands of [SavedTensors]. A value that is needed twice is [#fork]ed. Values are matrices
+/// [rows, width] in the dtype of the parameters. Gradients of parameters are added to [Parameter#gradient] in the order of the walk, so equal
+/// calls give equal bits.
+///
+/// Memory: owns every value and gradient until it is used, [#reset] or [#close]; tensors given to it are borrowed and retained as long as
+/// needed. Threads: one at a time.
+public final class Tape implements AutoCloseable {
+  private enum Mode {
+    RECORD,
+    REPLAY,
+    EVALUATE
+  }
+
+  private final Backend backend;
+  private final SavedTensors saved;
+  private final WeightGradient weightGradient;
+  private final Constants constants;
+  private final List<Node> nodes = new ArrayList<>();
+  private final List<Variable> variables = new ArrayList<>();
+  private final List<Optional<Tensor>> gradients = new ArrayList<>();
+  private Mode mode;
+
+  /// A tape on `backend`. Without `training` nothing is recorded or saved.
+  public Tape(Backend backend, SavedTensors saved, WeightGradient weightGradient, boolean training) {
+    this.backend = backend;
+    this.saved = saved;
+    this.weightGradient = weightGradient;
+    this.constants = new Constants(backend);
+    this.mode = training ? Mode.RECORD : Mode.EVALUATE;
+  }
+
+  /// A tape that only evaluates.
+  public static Tape evaluating(Backend backend) {
+    return new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, false);
+  }
+
+  /// Whether backward will follow.
+  public boolean isTraining() {
+    return mode != Mode.EVALUATE;
+  }
+
+  // Values
+
+  /// `tensor` as a value without a gradient: features, for example.
+  public Variable constant(Tensor tensor) {
+    return variable(tensor.retain(), false);
+  }
+
+  /// `tensor` as a value whose gradient can be taken after backward: what another stage computed, for example.
+  public Variable leaf(Tensor tensor) {
+    return variable(tensor.retain(), true);
+  }
+
+  /// A second handle on `x`, for a value that two operations need. Their gradients are added, the one that backward meets first on the left.
+  public Variable fork(Variable x) {
+    Variable fork = new Variable(x.value().retain(), x.slot(), x.isDifferentiable());
+    variables.add(fork);
+    return fork;
+  }
+
+  /// Gives up a value that nothing will use.
+  public void release(Variable x) {
+    x.take().release();
+  }
+
+  /// Runs `body` on `input` as the segment `name` of [SavedTensors]: a block of a model that depends on `input` and parameters only.
+  public Variable segment(String name, Variable input, UnaryOperator<Variable> body) {
+    if (mode != Mode.RECORD) {
+      return body.apply(input);
+    }
+    boolean differentiable = input.isDifferentiable();
+    saved.enter(name, input.value(), tensor -> replay(tensor, differentiable, body));
+    try {
+      return body.apply(input);
+    } finally {
+      saved.exit();
+    }
+  }
+
+  private void replay(Tensor input, boolean differentiable, UnaryOperator<Variable> body) {
+    Mode before = mode;
+    mode = Mode.REPLAY;
+    try {
+      release(body.apply(variable(input.retain(), differentiable)));
+    } finally {
+      mode = before;
+    }
+  }
+
+  // Operations
+
+  /// `x wᵀ + bias`. Shapes: `x` [rows, in], `weight` [out, in], `bias` [out].
+  public Variable linear(Variable x, Parameter weight, Optional<Parameter> bias) {
+    return LinearNode.forward(this, x, weight, bias);
+  }
+
+  /// `a + b`, in the memory of one of them where nobody else reads it.
+  public Variable add(Variable a, Variable b) {
+    return AddNode.forward(this, a, b);
+  }
+
+  /// GELU, tanh form.
+  public Variable gelu(Variable x) {
+    return GeluNode.forward(this, x);
+  }
+
+  /// `max(x, 0)`.
+  public Variable relu(Variable x) {
+    return ReluNode.forward(this, x);
+  }
+
+  /// Layer normalisation over the width; without `beta` nothing is added.
+  public Variable layerNorm(Variable x, Parameter gamma, Optional<Parameter> beta, double epsilon) {
+    return LayerNormNode.forward(this, x, gamma, beta, epsilon);
+  }
+
+  /// `table[ids]`. Shapes: `ids` I32 [rows] or [samples, time], `table` [vocabulary, width].
+  public Variable embedding(Tensor ids, Parameter table) {
+    return EmbeddingNode.forward(this, ids, table, Optional.empty());
+  }
+
+  /// `table[ids[s, t]] + positions[t]`. Shapes: `ids` I32 [samples, time], `positions` [context, width] with context >= time.
+  public Variable embedding(Tensor ids, Parameter table, Parameter positions) {
+    return EmbeddingNode.forward(this, ids, table, Optional.of(positions));
+  }
+
+  /// Attention over packed queries, keys and values, see [Backend#attention].
+  public Variable attention(Attention spec, Variable qkv) {
+    return AttentionNode.forward(this, spec, qkv);
+  }
+
+  /// Sum over the rows of the cross-entropy of `logits` [rows, classes] and `targets` [rows], in nats, in FP64. When training, the gradient
+  /// of `scale` times that sum becomes the gradient of `logits`, in the memory of `logits` where nobody else reads it, and [#backward] may
+  /// follow. `scale` does not change the returned sum.
+  /// A loss lies outside of segments: a segment that is computed again would add its gradient again.
+  public double crossEntropy(Variable logits, Tensor targets, double scale) {
+    if (mode == Mode.REPLAY) {
+      throw new IllegalStateException("a loss was recorded inside a segment; record it after the segment");
+    }
+    try (Tensor losses = backend.allocate(logits.dtype(), Shape.of(logits.rows()), Category.ACTIVATION)) {
+      if (!isTraining()) {
+        backend.crossEntropy(logits.value(), targets, losses);
+        release(logits);
+        return backend.sum(losses);
+      }
+      Variable gradient = reuseOrAllocate(logits);
+      backend.crossEntropyWithGradient(logits.value(), targets, scale, losses, gradient.value());
+      contribute(logits, gradient.take());
+      release(logits);
+      return backend.sum(losses);
+    }
+  }
+
+  // Backward
+
+  /// Walks the recorded operations from the last to the first, from the gradients that losses have left. Uses the recording up.
+  public void backward() {
+    if (mode != Mode.RECORD) {
+      throw new IllegalStateException("backward needs a tape that was made for training");
+    }
+    for (int i = nodes.size() - 1; i >= 0; i--) {
+      Node node = nodes.remove(i);
+      Optional<Tensor> dy = takeSlot(node.outputSlot());
+      try {
+        dy.ifPresent(gradient -> node.backward(this, gradient));
+      } finally {
+        dy.ifPresent(Tensor::release);
+        node.discard();
+      }
+    }
+  }
+
+  /// The same, with `gradient` (borrowed) added to the gradient of `root`: the gradient that a later stage has computed, for example.
+  public void backward(Variable root, Tensor gradient) {
+    contribute(root, gradient.retain());
+    backward();
+  }
+
+  /// The gradient that backward left for a [#leaf], owned by the caller; empty when nothing used the leaf.
+  public Optional<Tensor> takeGradient(Variable leaf) {
+    return takeSlot(leaf.slot());
+  }
+
+  /// Forgets everything that was recorded and gives its memory back; the tape is as new.
+  public void reset() {
+    nodes.forEach(Node::discard);
+    nodes.clear();
+    for (Variable variable : variables) {
+      if (!variable.isUsed()) {
+        release(variable);
+      }
+    }
+    variables.clear();
+    gradients.forEach(gradient -> gradient.ifPresent(Tensor::release));
+    gradients.clear();
+  }
+
+  /// The same as [#reset], and gives the tape's constants back.
+  @Override
+  public void close() {
+    reset();
+    constants.close();
+  }
+
+  // What the nodes need
+
+  Backend backend() {
+    return backend;
+  }
+
+  WeightGradient weightGradient() {
+    return weightGradient;
+  }
+
+  Constants constants() {
+    return constants;
+  }
+
+  /// A new value with undefined contents.
+  Variable output(DType dtype, boolean differentiable, long... dims) {
+    return variable(backend.allocate(dtype, Shape.of(dims), Category.ACTIVATION), differentiable);
+  }
+
+  /// A new variable over a value that the tape takes over.
+  Variable variable(Tensor value, boolean differentiable) {
+    Variable variable = new Variable(value, gradients.size(), differentiable);
+    gradients.add(Optional.empty());
+    variables.add(variable);
+    return variable;
+  }
+
+  /// A variable over the memory of `x` when `x` is its only owner, else over new memory of the same shape. `x` stays in use.
+  Variable reuseOrAllocate(Variable x) {
+    Tensor value = x.value();
+    if (value.storage().isShared()) {
+      return output(x.dtype(), x.isDifferentiable(), value.shape().dims());
+    }
+    return variable(value.retain(), x.isDifferentiable());
+  }
+
+  /// A tensor of the shape of `dy`, owned by the caller: `dy` itself, retained, when nobody else reads it, else new memory.
+  Tensor reuseOrAllocate(Tensor dy) {
+    return dy.storage().isShared()
+        ? backend.allocate(dy.dtype(), dy.shape(), Category.ACTIVATION)
+        : dy.retain();
+  }
+
+  SavedTensors.Handle save(Tensor owned) {
+    return saved.save(owned);
+  }
+
+  /// Keeps `node` for backward. A replay runs operations that are recorded already.
+  void record(Node node) {
+    if (mode == Mode.RECORD) {
+      nodes.add(node);
+    }
+  }
+
+  /// Adds `gradient`, whose ownership it takes over, to the gradient of `x`.
+  void contribute(Variable x, Tensor gradient) {
+    if (!x.isDifferentiable()) {
+      gradient.release();
+      return;
+    }
+    Optional<Tensor> held = gradients.get(x.slot());
+    gradients.set(x.slot(), Optional.of(held.isPresent() ? sum(held.get(), gradient) : gradient));
+  }
+
+  /// `a + b` in the memory of one of them where nobody else reads it; takes both over.
+  private Tensor sum(Tensor a, Tensor b) {
+    Tensor target = b.storage().isShared() ? reuseOrAllocate(a) : b.retain();
+    backend.add(a, b, target);
+    a.release();
+    b.release();
+    return target;
+  }
+
+  private Optional<Tensor> takeSlot(int slot) {
+    return gradients.set(slot, Optional.empty());
+  }
+}

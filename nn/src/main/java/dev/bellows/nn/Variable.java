@@ -1,29 +1,62 @@
 package dev.bellows.nn;
 
+import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Tensor;
 
-/// A value recorded on a [Tape]. Its memory belongs to the tape.
+/// A value recorded on a [Tape], good for one use.
+///
+/// The operation that takes a variable as input uses it up, so the tape knows at once when nobody needs the value any more; a value that
+/// is needed twice is forked first ([Tape#fork]). Its memory belongs to the tape. Threads: the tape's.
 public final class Variable {
   private final Tensor value;
-  private final int id;
+  private final int slot;
   private final boolean differentiable;
+  private boolean used;
 
-  Variable(Tensor value, int id, boolean differentiable) {
+  Variable(Tensor value, int slot, boolean differentiable) {
     this.value = value;
-    this.id = id;
+    this.slot = slot;
     this.differentiable = differentiable;
   }
 
-  /// The forward value, valid until the tape's backward pass has used it or the tape is closed.
+  /// The forward value, valid until an operation has used this variable or the tape is closed. Errors: [IllegalStateException] when it
+  /// was used already.
   public Tensor value() {
+    if (used) {
+      throw new IllegalStateException("a value of shape " + value.shape() + " was used already; fork it before its first use");
+    }
     return value;
   }
 
-  int id() {
-    return id;
+  long rows() {
+    return value.shape().dim(0);
+  }
+
+  long width() {
+    return value.shape().dim(-1);
+  }
+
+  DType dtype() {
+    return value.dtype();
+  }
+
+  /// Where the tape sums the gradient of this value; forks share it.
+  int slot() {
+    return slot;
   }
 
   boolean isDifferentiable() {
     return differentiable;
+  }
+
+  boolean isUsed() {
+    return used;
+  }
+
+  /// Marks this variable as used and passes its ownership of the value to the caller.
+  Tensor take() {
+    Tensor taken = value();
+    used = true;
+    return taken;
   }
 }

@@ -271,6 +271,7 @@ final class TreeReduce implements Transport.ChunkHandler {
     push(target, targetOffset);
   }
 
+  @SuppressWarnings({"ReferenceEquality", "MemorySegmentReferenceEquality"}) // which object it is decides, not where it points
   private void finishSubChunk() {
     height--;
     // A plan with one term adds nothing: the sum is the term.
@@ -284,6 +285,7 @@ final class TreeReduce implements Transport.ChunkHandler {
   }
 
   /// A payload that still waits for its sibling must be copied before the transport takes its buffer back. It can only be on top.
+  @SuppressWarnings({"ReferenceEquality", "MemorySegmentReferenceEquality"}) // which object it is decides, not where it points
   private void keep(MemorySegment payload) {
     for (int i = 0; i < height; i++) {
       if (stack[i] == payload) {

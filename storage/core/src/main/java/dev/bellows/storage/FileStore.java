@@ -50,6 +50,9 @@ public interface FileStore {
   /// Creates a file; parent folders are created as needed. An existing file is an error unless `overwrite`.
   Writer create(String path, boolean overwrite) throws IOException;
 
+  /// Goes on writing behind the end of an existing file. What was written is visible to readers after a [Writer#sync] or the close.
+  Writer append(String path) throws IOException;
+
   /// Opens a file for reading.
   Reader open(String path) throws IOException;
 

@@ -2,6 +2,9 @@ package dev.bellows.tensor;
 
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.LinkedHashMap;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -21,18 +24,17 @@ class ReferenceBackendConformanceTest extends BackendConformance {
             LayerCases.columnSums(), LayerCases.layerNorms(), LayerCases.embeddings(), LayerCases.losses(), LayerCases.attentions());
     try (Backend reference = new ReferenceBackend()) {
       for (OperationCase operation : groups.stream().flatMap(List::stream).toList()) {
-        OperationCase.Argument output = operation.arguments().stream().filter(a -> a.role() != OperationCase.Role.INPUT).findAny().orElseThrow();
-        if (output.shape().elements() == 0) {
+        OperationCase.Argument output = operation.arguments().stream().filter(a -> a.role() != OperationCase.Role.INPUT).findFirst().orElseThrow();
+        if (output.shape().elements() == 0 || output.shape().elements() > 20_000) {
           continue;
         }
         OperationRunner.Outcome right = OperationRunner.run(reference, operation, 0, false);
-        OperationRunner.Outcome wrong = OperationRunner.run(reference, operation, 0, false);
-        byte[] content = wrong.contents().get(output.name());
-        float[] values = OperationRunner.floats(content);
+        OperationRunner.Outcome wrong = new OperationRunner.Outcome(new LinkedHashMap<>(right.contents()), right.scalars());
+        float[] values = OperationRunner.floats(right.contents().get(output.name()));
         int last = values.length - 1;
         double tolerance = output.tolerance().at(last, values[last]);
         values[last] = Math.nextUp((float) (values[last] + 2 * tolerance));
-        wrong.contents().put(output.name(), java.lang.foreign.MemorySegment.ofArray(values).toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
+        wrong.contents().put(output.name(), MemorySegment.ofArray(values).toArray(ValueLayout.JAVA_BYTE));
         assertThrows(AssertionError.class, () -> OperationRunner.compare(operation, right, wrong, false), operation::name);
         assertThrows(AssertionError.class, () -> OperationRunner.sameBits(operation, "a fault", right, wrong), operation::name);
       }

@@ -1,0 +1,130 @@
+package dev.bellows.benchmarks;
+
+import java.io.BufferedReader;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/// The parent's handle of one [SideMain] process. Threads: one at a time; each call waits for its answer.
+final class SideProcess implements AutoCloseable {
+  /// Steps that were run.
+  ///
+  /// @param millis duration of each
+  /// @param losses mean loss of each, before its update
+  record Steps(double[] millis, double[] losses) {}
+
+  private final String name;
+  private final Process process;
+  private final BufferedWriter commands;
+  private final BufferedReader answers;
+  private final Path log;
+
+  private SideProcess(String name, Process process, Path log) {
+    this.name = name;
+    this.process = process;
+    this.log = log;
+    this.commands = process.outputWriter(StandardCharsets.UTF_8);
+    this.answers = process.inputReader(StandardCharsets.UTF_8);
+  }
+
+  /// Starts the side `name` and waits until it has loaded its weights. What it prints goes to `log`.
+  static SideProcess start(String name, List<String> jvmFlags, List<String> arguments, Map<String, String> environment, Path log)
+      throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(jvmFlags);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), SideMain.class.getName(), "side=" + name));
+    command.addAll(arguments);
+    Files.createDirectories(log.toAbsolutePath().getParent());
+    ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()));
+    builder.environment().putAll(environment);
+    SideProcess side = new SideProcess(name, builder.start(), log);
+    try {
+      side.answer();
+      return side;
+    } catch (IOException | RuntimeException e) {
+      side.close();
+      throw e;
+    }
+  }
+
+  private String ask(String command) {
+    try {
+      commands.write(command);
+      commands.newLine();
+      commands.flush();
+      return answer();
+    } catch (IOException e) {
+      throw new UncheckedIOException("the " + name + " side ended during '" + command + "'; its log is " + log, e);
+    }
+  }
+
+  private String answer() throws IOException {
+    String line;
+    while ((line = answers.readLine()) != null) {
+      if (line.startsWith(SideMain.MARK)) {
+        return line.substring(SideMain.MARK.length());
+      }
+      Files.writeString(log, line + "\n", java.nio.file.StandardOpenOption.CREATE, java.nio.file.StandardOpenOption.APPEND);
+    }
+    throw new IOException("the " + name + " side closed its output; its log is " + log);
+  }
+
+  /// Runs `count` steps.
+  Steps steps(int count) {
+    String[] parts = ask("steps " + count).split(" ");
+    double[] millis = new double[count];
+    double[] losses = new double[count];
+    for (int i = 0; i < count; i++) {
+      String[] pair = parts[i].split(":");
+      millis[i] = Double.parseDouble(pair[0]);
+      losses[i] = Double.parseDouble(pair[1]);
+    }
+    return new Steps(millis, losses);
+  }
+
+  /// The side's own fp32 matrix-product rate, GFLOP/s.
+  double productRate() {
+    return Double.parseDouble(ask("rate"));
+  }
+
+  /// Peak resident bytes so far.
+  long peakMemory() {
+    return Long.parseLong(ask("memory"));
+  }
+
+  /// Versions, instruction set, threads.
+  String description() {
+    return ask("describe");
+  }
+
+  /// Process id.
+  long pid() {
+    return process.pid();
+  }
+
+  @Override
+  public void close() {
+    try {
+      commands.write("quit\n");
+      commands.flush();
+    } catch (IOException e) {
+      // It has ended already; there is nobody left to tell.
+    }
+    try {
+      if (!process.waitFor(20, TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+      }
+    } catch (InterruptedException e) {
+      process.destroyForcibly();
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,32 @@
+package dev.bellows.jobs;
+
+import dev.bellows.models.Gpt;
+import dev.bellows.models.GptConfig;
+import dev.bellows.models.Mlp;
+import dev.bellows.models.MlpConfig;
+import dev.bellows.nn.Model;
+import dev.bellows.trainer.ModelFactory;
+import dev.bellows.trainer.config.ModelSection;
+import dev.bellows.trainer.data.SampleLayout;
+
+/// The models that a configuration can name.
+final class ConfiguredModels implements ModelFactory {
+  @Override
+  public Model create(ModelSection section, SampleLayout layout) {
+    return switch (section.kind()) {
+      case GPT ->
+          new Gpt(
+              new GptConfig(
+                  section.layers(),
+                  section.heads(),
+                  section.width(),
+                  section.context(),
+                  section.vocabulary(),
+                  section.bias()));
+      case MLP ->
+          new Mlp(
+              new MlpConfig(
+                  Math.toIntExact(layout.inputElements()), section.hidden(), layout.classes()));
+    };
+  }
+}

@@ -1,0 +1,91 @@
+package dev.bellows.jobs;
+
+import dev.bellows.trainer.WorkerLauncher;
+import dev.bellows.trainer.WorkerSpec;
+import dev.bellows.trainer.config.RunConfig;
+import dev.bellows.trainer.config.WorkersSection;
+import dev.bellows.trainer.control.BellowsException;
+import dev.bellows.trainer.control.Coordinator;
+import dev.bellows.trainer.control.ErrorCategory;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.IntStream;
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaFutureAction;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Runs the workers as long-lived tasks of one ordinary Spark job: an embedded local cluster of real executor processes, a standalone master,
+/// or whatever cluster spark-submit chose.
+final class SparkLauncher implements WorkerLauncher {
+  private static final Logger LOG = LoggerFactory.getLogger(SparkLauncher.class);
+  private static final int LEAVE_SECONDS = 5;
+
+  private final JavaSparkContext spark;
+  private final WorkersSection workers;
+  private JavaFutureAction<Void> job;
+
+  /// Starts Spark for `config`. Errors: [BellowsException] when the cluster cannot be reached.
+  SparkLauncher(RunConfig config) {
+    workers = config.workers();
+    SparkConf conf = SparkSettings.of(config);
+    try {
+      spark = new JavaSparkContext(conf);
+    } catch (Exception e) {
+      throw new BellowsException(
+          ErrorCategory.RESOURCE,
+          "Spark could not start with master " + conf.get("spark.master") + ": " + e.getMessage(),
+          e);
+    }
+  }
+
+  @Override
+  public String description() {
+    return "Spark " + spark.version() + " at " + spark.master() + ", application " + spark.sc().applicationId();
+  }
+
+  @Override
+  public String driverAddress() {
+    return spark.getConf().get("spark.driver.host");
+  }
+
+  @Override
+  public void launch(WorkerSpec spec, int count, Coordinator coordinator) {
+    spark
+        .sc()
+        .addSparkListener(
+            new SparkListener() {
+              @Override
+              public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
+                coordinator.executorLost(removed.executorId(), "executor removed: " + removed.reason());
+              }
+            });
+    List<Integer> partitions = IntStream.range(0, count).boxed().toList();
+    job =
+        spark
+            .parallelize(partitions, count)
+            .foreachPartitionAsync(new WorkerTask(spec, workers.memory().bytes()));
+  }
+
+  @Override
+  public void close() {
+    try {
+      if (job != null) {
+        job.get(LEAVE_SECONDS, TimeUnit.SECONDS);
+      }
+    } catch (TimeoutException e) {
+      job.cancel(true);
+    } catch (ExecutionException e) {
+      LOG.info("the Spark job ended: {}", e.getMessage());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      spark.close();
+    }
+  }
+}

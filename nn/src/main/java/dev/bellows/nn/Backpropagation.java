@@ -1,0 +1,51 @@
+package dev.bellows.nn;
+
+import dev.bellows.tensor.Backend;
+
+/// The gradient of the mean cross-entropy by reverse-mode differentiation of the whole model.
+///
+/// Each group is one gradient sum over its micro-batches, in order. Nothing is kept between steps but what `saved` keeps. Threads: one at a
+/// time, the backend's caller.
+public final class Backpropagation implements GradientEstimator {
+  private final Backend backend;
+  private final Model model;
+  private final ParameterStore store;
+  private final SavedTensors saved;
+  private final WeightGradient weightGradient;
+
+  /// Backpropagation through `model`, whose parameters `store` has placed on `backend`.
+  public Backpropagation(
+      Backend backend, Model model, ParameterStore store, SavedTensors saved, WeightGradient weightGradient) {
+    this.backend = backend;
+    this.model = model;
+    this.store = store;
+    this.saved = saved;
+    this.weightGradient = weightGradient;
+  }
+
+  @Override
+  public void estimate(StepBatch batch, GradientSink sink) {
+    try (Tape tape = new Tape(backend, saved, weightGradient, true)) {
+      for (int group = batch.firstGroup(); group < batch.endGroup(); group++) {
+        sink.endGroup(group, accumulate(tape, batch, group));
+      }
+    }
+    sink.ready(store.parameters());
+  }
+
+  /// Leaves the gradient sum of `group` in the store and returns the sum of its row losses.
+  private double accumulate(Tape tape, StepBatch batch, int group) {
+    store.beginAccumulation();
+    double lossSum = 0;
+    for (int index = 0; index < batch.microBatchesPerGroup(); index++) {
+      try (Batch microBatch = batch.microBatch(group, index)) {
+        Variable logits = model.logits(tape, microBatch);
+        lossSum += tape.crossEntropy(logits, microBatch.targets(), batch.lossScale());
+        tape.backward();
+        tape.reset();
+      }
+    }
+    store.endAccumulation();
+    return lossSum;
+  }
+}

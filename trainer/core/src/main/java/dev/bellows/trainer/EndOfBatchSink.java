@@ -1,0 +1,98 @@
+package dev.bellows.trainer;
+
+import dev.bellows.nn.GradientSink;
+import dev.bellows.nn.Parameter;
+import dev.bellows.nn.ParameterStore;
+import dev.bellows.optimizers.GradientClipping;
+import dev.bellows.optimizers.Optimizer;
+import dev.bellows.optimizers.Schedule;
+import dev.bellows.parallelism.GradientReducer;
+import dev.bellows.tensor.Backend;
+import java.util.List;
+
+/// Updates all weights at the end of the batch: reduce over ranks, vote, clip by the global norm, one optimizer step. The only caller of
+/// [Optimizer#step].
+final class EndOfBatchSink implements GradientSink {
+  private final Backend backend;
+  private final ParameterStore store;
+  private final GradientReducer reducer;
+  private final StepVote vote;
+  private final Optimizer optimizer;
+  private final Schedule schedule;
+  private final double clip;
+
+  private long step;
+  private double lossScale;
+  private double dataSeconds;
+  private int waitingFor;
+  private StepRecord record;
+
+  EndOfBatchSink(
+      Backend backend,
+      ParameterStore store,
+      GradientReducer reducer,
+      StepVote vote,
+      Optimizer optimizer,
+      Schedule schedule,
+      double clip) {
+    this.backend = backend;
+    this.store = store;
+    this.reducer = reducer;
+    this.vote = vote;
+    this.optimizer = optimizer;
+    this.schedule = schedule;
+    this.clip = clip;
+  }
+
+  /// Prepares for step `step`, counted from 1.
+  void begin(long step, double lossScale, double dataSeconds, boolean stop) {
+    this.step = step;
+    this.lossScale = lossScale;
+    this.dataSeconds = dataSeconds;
+    waitingFor = store.parameters().size();
+    record = null;
+    vote.setStop(stop);
+  }
+
+  @Override
+  public void endGroup(int group, double lossSum) {
+    vote.setLoss(group, lossSum);
+    reducer.endGroup(group);
+  }
+
+  @Override
+  public void ready(List<Parameter> parameters) {
+    for (Parameter parameter : parameters) {
+      waitingFor -= parameter.isTied() ? 0 : 1;
+    }
+    if (waitingFor == 0) {
+      update();
+    }
+  }
+
+  private void update() {
+    long start = System.nanoTime();
+    reducer.reduce();
+    double communication = (System.nanoTime() - start) / 1e9;
+    store.combineUses();
+    double squaredNorm = 0;
+    for (Parameter parameter : store.parameters()) {
+      squaredNorm += backend.squaredNorm(parameter.gradient());
+    }
+    vote.setTimes(dataSeconds, communication);
+    vote.setMemoryPeak(backend.memory().peak());
+    double learningRate = schedule.at(step - 1);
+    record = vote.exchange(step, squaredNorm, lossScale, learningRate);
+    double scale = clip > 0 ? GradientClipping.scale(squaredNorm, clip) : 1;
+    optimizer.step(step, learningRate, scale);
+  }
+
+  /// The record of the step that [#begin] began, once every parameter was ready.
+  StepRecord record() {
+    if (record == null) {
+      throw new IllegalStateException(
+          waitingFor + " parameters were never ready in step " + step);
+    }
+    return record;
+  }
+}

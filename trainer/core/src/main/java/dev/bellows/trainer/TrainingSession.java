@@ -1,0 +1,269 @@
+package dev.bellows.trainer;
+
+import dev.bellows.checkpointing.Manifest;
+import dev.bellows.nn.Backpropagation;
+import dev.bellows.nn.Evaluator;
+import dev.bellows.nn.Model;
+import dev.bellows.nn.ParameterStore;
+import dev.bellows.nn.SavedTensors;
+import dev.bellows.nn.WeightGradient;
+import dev.bellows.optimizers.Optimizer;
+import dev.bellows.parallelism.BatchTree;
+import dev.bellows.parallelism.Collectives;
+import dev.bellows.parallelism.GradientReducer;
+import dev.bellows.parallelism.PeerLostException;
+import dev.bellows.parallelism.Transport;
+import dev.bellows.parallelism.TransportProvider;
+import dev.bellows.parallelism.TransportProvider.Peer;
+import dev.bellows.parallelism.TransportProvider.TransportOptions;
+import dev.bellows.storage.FileStore;
+import dev.bellows.tensor.Backend;
+import dev.bellows.trainer.config.RunConfig;
+import dev.bellows.trainer.control.BellowsException;
+import dev.bellows.trainer.control.ControlMessage.EvaluationReport;
+import dev.bellows.trainer.control.ControlMessage.Finished;
+import dev.bellows.trainer.control.ControlMessage.Membership;
+import dev.bellows.trainer.control.ControlMessage.StepReport;
+import dev.bellows.trainer.control.CoordinatorLink;
+import dev.bellows.trainer.control.ErrorCategory;
+import dev.bellows.trainer.data.DataSplits;
+import dev.bellows.trainer.data.SampleOrder;
+import dev.bellows.trainer.data.StepLoader;
+import dev.bellows.trainer.data.ValidationLoader;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.LongConsumer;
+
+/// One rank's part in one generation: everything it allocates, in the order in which it is built, and the events at step borders. Owns all
+/// of it until [#close].
+final class TrainingSession implements TrainLoop.Events, AutoCloseable {
+  private static final long CONNECT_NANOS = Duration.ofSeconds(30).toNanos();
+  private static final long PEER_SILENCE_NANOS = Duration.ofSeconds(60).toNanos();
+
+  private final WorkerSpec spec;
+  private final RunConfig config;
+  private final Membership membership;
+  private final CoordinatorLink link;
+  private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+
+  private final StepLoader loader;
+  private final Validation periodic;
+  private final Validation complete;
+  private final Checkpointer checkpointer;
+  private final TrainLoop loop;
+  private final long resumeStep;
+  private LongConsumer progress = step -> {};
+
+  TrainingSession(
+      WorkerSpec spec,
+      RunConfig config,
+      Membership membership,
+      CoordinatorLink link,
+      TransportProvider network,
+      Backend backend,
+      DataSplits data,
+      Model model) {
+    this.spec = spec;
+    this.config = config;
+    this.membership = membership;
+    this.link = link;
+    boolean built = false;
+    try {
+      int rank = membership.rank();
+      int world = membership.members().size();
+      Transport transport = own(network.open(transportOptions()));
+      Collectives collectives =
+          new Collectives(transport, (peer, waited) -> check(transport, peer, waited));
+      BatchTree tree = new BatchTree(config.batch().groups(), world);
+      ParameterStore store = own(new ParameterStore(backend, model.parameters()));
+      Optimizer optimizer = own(Recipe.optimizer(config, backend, store));
+      GradientReducer reducer =
+          own(
+              new GradientReducer(
+                  backend, store, tree, rank, collectives, Recipe.reduction(config)));
+      TrainingState state = new TrainingState(store, optimizer);
+      resumeStep = initialiseOrRestore(store, state);
+      checkpointer = own(new Checkpointer(spec, config, membership, link, state));
+      SampleOrder order = new SampleOrder(config.seed(), data.train().samples());
+      loader =
+          own(
+              new StepLoader(
+                  data.train(),
+                  order,
+                  config.batch(),
+                  tree.firstGroup(rank),
+                  tree.endGroup(rank),
+                  backend));
+      Evaluator evaluator = new Evaluator(backend, model);
+      periodic =
+          new Validation(
+              evaluator,
+              own(validationLoader(data, backend, config.evaluate().samples())),
+              collectives);
+      complete =
+          new Validation(evaluator, own(validationLoader(data, backend, 0)), collectives);
+      StepVote vote = new StepVote(collectives, config.batch().groups());
+      EndOfBatchSink sink =
+          new EndOfBatchSink(
+              backend, store, reducer, vote, optimizer, Recipe.schedule(config), config.optimizer().clip());
+      Backpropagation estimator =
+          new Backpropagation(backend, model, store, SavedTensors.keep(), WeightGradient.EXACT);
+      loop = new TrainLoop(loader, estimator, sink, this);
+      built = true;
+    } finally {
+      if (!built) {
+        close();
+      }
+    }
+  }
+
+  private ValidationLoader validationLoader(DataSplits data, Backend backend, long samples) {
+    return new ValidationLoader(data.validation(), samples, config.batch().micro(), backend);
+  }
+
+  private <T extends AutoCloseable> T own(T resource) {
+    owned.push(resource);
+    return resource;
+  }
+
+  /// Gives the parameters and optimizer states their first values. Returns the steps that are behind them.
+  private long initialiseOrRestore(ParameterStore store, TrainingState state) {
+    if (membership.resumeFrom().isEmpty()) {
+      store.initialise(config.seed());
+      return 0;
+    }
+    try {
+      FileStore files = RunFolder.of(spec.folder()).store();
+      state.restore(files, membership.resumeFrom());
+      return Manifest.read(files, membership.resumeFrom()).step();
+    } catch (IOException e) {
+      throw new BellowsException(ErrorCategory.STORAGE, e.getMessage(), e);
+    }
+  }
+
+  private TransportOptions transportOptions() {
+    List<Peer> peers =
+        membership.members().stream()
+            .map(member -> new Peer(member.rank(), member.host(), member.pid(), member.dataAddress()))
+            .toList();
+    return new TransportOptions(
+        spec.runId(),
+        membership.generation(),
+        membership.rank(),
+        peers,
+        config.transport().kind().name().toLowerCase(Locale.ROOT),
+        config.transport().mtu(),
+        CONNECT_NANOS);
+  }
+
+  private void check(Transport transport, int peer, long waitedNanos) {
+    link.check();
+    if (transport.isLost(peer) || waitedNanos > PEER_SILENCE_NANOS) {
+      throw new PeerLostException(
+          peer,
+          membership.members().get(peer).describe() + " cannot be reached"
+              + (transport.isLost(peer) ? "" : ": it sent nothing for " + PEER_SILENCE_NANOS / 1_000_000_000 + " s"));
+    }
+  }
+
+  /// Trains to the end or to a stop; tells `progress` every completed step.
+  void run(LongConsumer progress) {
+    this.progress = progress;
+    progress.accept(resumeStep);
+    loop.run(resumeStep, config.train().steps(), spec.stopAfter());
+  }
+
+  @Override
+  public boolean stopRequested() {
+    link.check();
+    return link.isStopRequested();
+  }
+
+  @Override
+  public void stepDone(long step, StepRecord record, double seconds) {
+    progress.accept(step);
+    link.progress(step, "training");
+    if (membership.rank() == 0) {
+      link.send(
+          new StepReport(
+              spec.runId(),
+              membership.generation(),
+              step,
+              record.loss(),
+              record.gradientNorm(),
+              record.learningRate(),
+              step * config.batch().global(),
+              seconds,
+              record.dataSeconds(),
+              record.communicationSeconds(),
+              record.memoryPeak()));
+    }
+    boolean last = step == config.train().steps();
+    if (!last && isDue(step, config.evaluate().every())) {
+      evaluate(step, periodic);
+    }
+    if (!last && isDue(step, config.checkpoint().every())) {
+      checkpointer.save(step);
+    }
+  }
+
+  private static boolean isDue(long step, long every) {
+    return every > 0 && step % every == 0;
+  }
+
+  private void evaluate(long step, Validation validation) {
+    link.progress(step, "evaluating");
+    long start = System.nanoTime();
+    Validation.Result result = validation.run();
+    if (membership.rank() == 0) {
+      link.send(
+          new EvaluationReport(
+              spec.runId(),
+              membership.generation(),
+              step,
+              result.loss(),
+              result.accuracy(),
+              result.rows(),
+              (System.nanoTime() - start) / 1e9));
+    }
+  }
+
+  @Override
+  public void loopDone(long step, boolean stopped) {
+    if (!stopped && step > resumeStep) {
+      evaluate(step, complete);
+    }
+    if (step > resumeStep) {
+      checkpointer.save(step);
+    }
+    checkpointer.awaitSettled();
+    link.progress(step, "finished");
+    link.send(
+        new Finished(
+            spec.runId(), membership.generation(), membership.rank(), step, stopped));
+  }
+
+  /// Releases everything in reverse order. The first error is thrown, the others are attached to it.
+  @Override
+  public void close() {
+    RuntimeException failure = null;
+    while (!owned.isEmpty()) {
+      try {
+        owned.pop().close();
+      } catch (Exception e) {
+        if (failure == null) {
+          failure = e instanceof RuntimeException runtime ? runtime : new IllegalStateException(e);
+        } else {
+          failure.addSuppressed(e);
+        }
+      }
+    }
+    if (failure != null) {
+      throw failure;
+    }
+  }
+}

@@ -1,0 +1,75 @@
+package dev.bellows.trainer.config;
+
+/// Everything that a run is told, resolved and checked. Immutable; equal configurations have equal [ConfigLoader#toYaml] texts.
+///
+/// Errors: the constructor, like those of the sections, throws a [ConfigException] when values do not fit together.
+///
+/// @param run section `run`
+/// @param seed of every random number of the run; default 1337
+/// @param backend section `backend`
+/// @param model section `model`
+/// @param data section `data`
+/// @param batch section `batch`
+/// @param optimizer section `optimizer`
+/// @param schedule section `schedule`; a length of 0 becomes `train.steps`
+/// @param train section `train`
+/// @param evaluate section `evaluate`
+/// @param checkpoint section `checkpoint`
+/// @param workers section `workers`
+/// @param transport section `transport`
+/// @param log section `log`
+/// @param generate section `generate`
+/// @param spark section `spark`
+public record RunConfig(
+    RunSection run,
+    @Default("1337") long seed,
+    BackendSection backend,
+    ModelSection model,
+    DataSection data,
+    BatchSection batch,
+    OptimizerSection optimizer,
+    ScheduleSection schedule,
+    TrainSection train,
+    EvaluateSection evaluate,
+    CheckpointSection checkpoint,
+    WorkersSection workers,
+    TransportSection transport,
+    LogSection log,
+    GenerateSection generate,
+    SparkSection spark) {
+  public RunConfig {
+    if (schedule.steps() == 0) {
+      schedule = schedule.withSteps(train.steps());
+    }
+    Check.that(
+        workers.count() <= batch.groups(),
+        "workers.count",
+        "workers.count is " + workers.count() + "; it must be at most batch.groups, which is " + batch.groups()
+            + ", because a worker owns whole groups");
+    boolean text = data.kind() == DataSection.Kind.TEXT;
+    switch (model.kind()) {
+      case GPT -> {
+        Check.that(text, "data.kind", "data.kind is " + Text.of(data.kind()) + ", but model.kind gpt learns from tokens; it must be text");
+        Check.that(
+            model.vocabulary() >= 256,
+            "model.vocabulary",
+            "model.vocabulary is " + model.vocabulary() + "; it must be 256 or more, because data.kind text is read byte by byte");
+      }
+      case MLP -> {
+        Check.that(!text, "data.kind", "data.kind is text, but model.kind mlp learns from images; it must be idx or digits");
+        Check.that(
+            generate.length() == 0,
+            "generate.length",
+            "generate.length is " + generate.length() + ", but model.kind mlp gives no text; it must be 0");
+      }
+    }
+  }
+
+  /// The same configuration with another run folder and data path, such as absolute ones for processes with another working directory.
+  public RunConfig withPaths(String runFolder, String dataPath) {
+    return new RunConfig(
+        new RunSection(run.name(), runFolder), seed, backend, model,
+        new DataSection(data.kind(), dataPath, data.sha256(), data.validation(), data.samples(), data.validationSamples()),
+        batch, optimizer, schedule, train, evaluate, checkpoint, workers, transport, log, generate, spark);
+  }
+}
