@@ -59,7 +59,7 @@ final class Drivers {
         .dirDeleteOnStart(false)
         .dirDeleteOnShutdown(true)
         .threadingMode(ThreadingMode.SHARED)
-        .sharedIdleStrategy(new BackoffIdleStrategy(10, 20, 1_000, TimeUnit.MICROSECONDS.toNanos(100)))
+        .sharedIdleStrategy(new BackoffIdleStrategy(10, 10, 1_000, TimeUnit.MICROSECONDS.toNanos(50)))
         .sharedThreadFactory(daemon("bellows-media-driver-" + name))
         .asyncExecutorThreadFactory(daemon("bellows-media-driver-async-" + name))
         .errorHandler(logging("media driver " + name))

@@ -15,15 +15,14 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.lang.foreign.ValueLayout;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /// A rank in a process of its own, driven by [TwoProcessTest] over standard input and output.
 ///
-/// Arguments: kind, rank, run id, elements, rounds (0: until a peer is lost). It says `AT pid address`, reads one line with all ranks'
-/// `pid address`, and says `OPEN`, then `DONE gigabytes-per-second` or `LOST peer milliseconds message`.
+/// Arguments: kind, rank, run id, elements, rounds (0: until a peer is lost), one host (true or false). It says `AT pid address`, reads one line with all ranks'
+/// `pid address`, and says `OPEN`, then `DONE`, median and best gigabytes per second, or `LOST peer milliseconds message`.
 public final class Worker {
   private Worker() {}
 
@@ -33,18 +32,17 @@ public final class Worker {
     say("AT " + ProcessHandle.current().pid() + " " + provider.reserveDataAddress("127.0.0.1"));
     int rank = Integer.parseInt(args[1]);
     TransportOptions options =
-        new TransportOptions(Long.parseLong(args[2]), 1, rank, readPeers(), args[0], 65_504, TimeUnit.SECONDS.toNanos(10));
+        new TransportOptions(Long.parseLong(args[2]), 1, rank, readPeers(Boolean.parseBoolean(args[5])), args[0], 65_504, TimeUnit.SECONDS.toNanos(10));
     long[] lastProgress = {System.nanoTime()};
     try (Transport transport = provider.open(options); Backend backend = new ReferenceBackend()) {
       say("OPEN");
-      double rate = reduce(transport, backend, Integer.parseInt(args[3]), Integer.parseInt(args[4]), lastProgress);
-      say("DONE " + rate);
+      say("DONE " + reduce(transport, backend, Integer.parseInt(args[3]), Integer.parseInt(args[4]), lastProgress));
     } catch (PeerLostException e) {
       say("LOST " + e.peer() + " " + (System.nanoTime() - lastProgress[0]) / 1_000_000 + " " + e.getMessage());
     }
   }
 
-  private static double reduce(Transport transport, Backend backend, int elements, int rounds, long[] lastProgress) {
+  private static String reduce(Transport transport, Backend backend, int elements, int rounds, long[] lastProgress) {
     Collectives collectives = new Collectives(transport, (peer, waited) -> {});
     List<Double> rates = new ArrayList<>();
     try (Tensor x = backend.allocate(DType.F32, Shape.of(elements), Category.GRADIENT)) {
@@ -61,7 +59,7 @@ public final class Worker {
       }
     }
     rates.sort(null);
-    return rates.get(rates.size() / 2);
+    return rates.get(rates.size() / 2) + " " + rates.getLast();
   }
 
   private static void check(Tensor x, int world) {
@@ -73,11 +71,11 @@ public final class Worker {
     }
   }
 
-  private static List<Peer> readPeers() throws IOException {
-    String[] fields = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)).readLine().split(" ");
+  private static List<Peer> readPeers(boolean oneHost) throws IOException {
+    String[] fields = new BufferedReader(new InputStreamReader(System.in)).readLine().split(" ");
     List<Peer> peers = new ArrayList<>();
     for (int i = 0; i < fields.length; i += 2) {
-      peers.add(new Peer(i / 2, "one-host", Long.parseLong(fields[i]), fields[i + 1]));
+      peers.add(new Peer(i / 2, oneHost ? "one-host" : "host-" + i / 2, Long.parseLong(fields[i]), fields[i + 1]));
     }
     return peers;
   }
