@@ -92,7 +92,9 @@ class TwoProcessTest {
     String line = survivor.await("LOST");
     long millis = (System.nanoTime() - killed) / 1_000_000;
     assertTrue(line.startsWith("LOST " + victim + " "), line);
-    assertTrue(millis < 3_000, millis + " ms: " + line);
+    // On one host the process is seen to be gone; between hosts a stream has to be silent for 1.5 s first.
+    assertTrue(millis < (oneHost ? 3_000 : 6_000), millis + " ms: " + line);
+    System.out.println(kind + ", one host " + oneHost + ", victim " + victim + ": noticed after " + millis + " ms");
     assertTrue(survivor.process().waitFor(5, TimeUnit.SECONDS), "the survivor does not end");
     SharedMemory.sweep();
     List<Path> left = SharedMemoryTest.folders(Long.toHexString(runId));
