@@ -107,4 +107,23 @@ class TwoProcessTest {
       left.forEach(SharedMemory::delete);
     }
   }
+
+  /// A frozen process still exists, so only its silence gives it away: its driver's to the clients, or its client's to the driver.
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void aFrozenProcessIsNoticed(int victim) throws Exception {
+    start("auto", 0, true);
+    Thread.sleep(300);
+    long pid = ranks.get(victim).process().pid();
+    assertEquals(0, new ProcessBuilder("kill", "-STOP", "" + pid).start().waitFor());
+    long frozen = System.nanoTime();
+    String line = ranks.get(1 - victim).await("LOST");
+    long millis = (System.nanoTime() - frozen) / 1_000_000;
+    System.out.println("victim " + victim + " frozen: noticed after " + millis + " ms");
+    assertTrue(line.startsWith("LOST " + victim + " "), line);
+    assertTrue(millis < 9_000, millis + " ms: " + line);
+    ranks.get(victim).process().destroyForcibly().waitFor();
+    assertTrue(ranks.get(1 - victim).process().waitFor(5, TimeUnit.SECONDS), "the survivor does not end");
+    SharedMemoryTest.folders(Long.toHexString(runId)).forEach(SharedMemory::delete);
+  }
 }
