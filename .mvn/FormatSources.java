@@ -26,7 +26,9 @@ final class FormatSources {
     Path stamp = Files.createDirectories(Path.of(args[2])).resolve("checked");
     Path report = stamp.resolveSibling("complaints.txt");
     FileTime started = FileTime.fromMillis(System.currentTimeMillis());
-    var formatter = new Formatter(JavaFormatterOptions.builder().build());
+    // Javadoc stays as written: a formula that is wrapped before its minus sign would turn into a
+    // Markdown list.
+    var formatter = new Formatter(JavaFormatterOptions.builder().formatJavadoc(false).build());
     var complaints = new ArrayList<String>();
     for (Path file : sources(root, write ? FileTime.fromMillis(0) : checkedAt(root, stamp))) {
       String source = Files.readString(file);

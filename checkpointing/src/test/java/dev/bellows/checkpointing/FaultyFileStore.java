@@ -35,7 +35,16 @@ final class FaultyFileStore implements FileStore {
   @Override
   public Writer create(String path, boolean overwrite) throws IOException {
     step(path);
-    Writer writer = store.create(path, overwrite);
+    return faulty(path, store.create(path, overwrite));
+  }
+
+  @Override
+  public Writer append(String path) throws IOException {
+    step(path);
+    return faulty(path, store.append(path));
+  }
+
+  private Writer faulty(String path, Writer writer) {
     return new Writer() {
       @Override
       public void write(MemorySegment bytes) throws IOException {

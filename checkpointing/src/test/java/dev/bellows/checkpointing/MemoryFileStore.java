@@ -25,6 +25,14 @@ class MemoryFileStore implements FileStore {
     return new MemoryWriter(path);
   }
 
+  @Override
+  public synchronized Writer append(String path) throws IOException {
+    if (!files.containsKey(path)) {
+      throw new NoSuchFileException(path);
+    }
+    return new MemoryWriter(path);
+  }
+
   private final class MemoryWriter implements Writer {
     private final String path;
 

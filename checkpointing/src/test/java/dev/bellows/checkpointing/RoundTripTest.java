@@ -71,7 +71,7 @@ class RoundTripTest {
   void randomLayoutsToRandomBlocks() throws IOException {
     // in memory: each file on a disk would wait for its sync
     store = new MemoryFileStore();
-    for (int round = 0; round < 100; round++) {
+    for (int round = 0; round < 40; round++) {
       Random random = new Random(SEED + round);
       List<LogicalTensor> tensors = new ArrayList<>();
       for (int t = 0; t < 5; t++) {

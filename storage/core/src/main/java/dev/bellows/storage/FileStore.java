@@ -89,15 +89,22 @@ public interface FileStore {
   }
 
   /// Publishes `bytes` as file `path`: written beside it, synced, then [#replace]d, so that readers see all or nothing.
+  /// When it fails, nothing is left beside it.
   default void publish(String path, byte[] bytes) throws IOException {
     String temporary = path + ".tmp-" + ProcessHandle.current().pid() + "-" + Long.toHexString(System.nanoTime());
-    Writer writer = create(temporary, true);
     try {
-      writer.write(MemorySegment.ofArray(bytes));
-      writer.sync();
-    } finally {
-      writer.close();
+      try (Writer writer = create(temporary, true)) {
+        writer.write(MemorySegment.ofArray(bytes));
+        writer.sync();
+      }
+      replace(temporary, path);
+    } catch (IOException | RuntimeException e) {
+      try {
+        delete(temporary);
+      } catch (IOException | RuntimeException second) {
+        e.addSuppressed(second);
+      }
+      throw e;
     }
-    replace(temporary, path);
   }
 }

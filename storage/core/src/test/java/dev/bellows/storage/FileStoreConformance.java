@@ -235,6 +235,13 @@ public abstract class FileStoreConformance {
   }
 
   @Test
+  void aFailedPublishLeavesNothingBeside() throws IOException {
+    store().createFolders(at("taken"));
+    assertThrows(IOException.class, () -> store().publish(at("taken"), random(10)));
+    assertEquals(List.of("taken"), store().list(root()).stream().map(FileStore.Entry::name).toList());
+  }
+
+  @Test
   void deletesFilesAndTrees() throws IOException {
     put(at("tree/a/b"), random(1));
     put(at("tree/c"), random(1));

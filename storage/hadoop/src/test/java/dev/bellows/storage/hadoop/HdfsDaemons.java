@@ -17,7 +17,7 @@ import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 
 /// A real HDFS of one NameNode and one DataNode, each its own process, on ports of 127.0.0.1.
-final class HdfsDaemons implements AutoCloseable {
+public final class HdfsDaemons implements AutoCloseable {
   private static final long START_SECONDS = 90;
 
   private final Path folder;
@@ -30,7 +30,7 @@ final class HdfsDaemons implements AutoCloseable {
   }
 
   /// Formats and starts a file system below `folder`; returns when the NameNode answers and knows its DataNode.
-  static HdfsDaemons start(Path folder) throws IOException, InterruptedException {
+  public static HdfsDaemons start(Path folder) throws IOException, InterruptedException {
     int[] ports = freePorts(5);
     HdfsDaemons daemons = new HdfsDaemons(folder, ports[0]);
     Runtime.getRuntime().addShutdownHook(new Thread(daemons::close));
@@ -46,11 +46,13 @@ final class HdfsDaemons implements AutoCloseable {
     return daemons;
   }
 
-  String uri() {
+  /// `hdfs://host:port`, without a slash at its end.
+  public String uri() {
     return "hdfs://127.0.0.1:" + port;
   }
 
-  void killDataNode() throws InterruptedException {
+  /// Kills the DataNode; only the NameNode is left.
+  public void killDataNode() throws InterruptedException {
     processes.get(1).destroyForcibly().waitFor();
   }
 
@@ -90,6 +92,7 @@ final class HdfsDaemons implements AutoCloseable {
                 "-XX:TieredStopAtLevel=1",
                 "-Xshare:auto",
                 "-Xmx256m",
+                "-Djava.io.tmpdir=" + Files.createDirectories(folder.resolve("tmp")),
                 "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=allow",
                 "-cp",

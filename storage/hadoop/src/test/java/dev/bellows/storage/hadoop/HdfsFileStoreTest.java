@@ -66,17 +66,6 @@ class HdfsFileStoreTest extends FileStoreConformance {
   }
 
   @Test
-  void smallFilesCloseQuickly() throws IOException {
-    store().publish(root() + "/warm", new byte[10]);
-    long start = System.nanoTime();
-    for (int i = 0; i < 10; i++) {
-      store().publish(root() + "/small", new byte[10]);
-    }
-    long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
-    assertTrue(millis < 3 * 1000, "ten small files took " + millis + " ms; with Hadoop's default delay it is above 4,000");
-  }
-
-  @Test
   void theRootIsNeverDeleted() {
     assertThrows(IOException.class, () -> store().delete(daemons.uri() + "/"));
   }

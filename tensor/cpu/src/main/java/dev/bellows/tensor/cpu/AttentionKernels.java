@@ -43,11 +43,13 @@ final class AttentionKernels {
     for (; j <= n - WIDTH; j += WIDTH) {
       sum = load(a + 4L * j).fma(load(b + 4L * j), sum);
     }
-    if (j < n) {
-      VectorMask<Float> mask = first(n - j);
-      sum = load(a + 4L * j, mask).fma(load(b + 4L * j, mask), sum);
-    }
-    return Lanes.sum(sum);
+    float total = Lanes.sum(sum);
+    return j < n ? total + dotOfPart(a + 4L * j, b + 4L * j, n - j) : total;
+  }
+
+  private static float dotOfPart(long a, long b, int n) {
+    VectorMask<Float> mask = first(n);
+    return Lanes.sum(load(a, mask).mul(load(b, mask)));
   }
 
   /// One row: scores become probabilities, their gradients become gradients of the raw products q·k; both 0 from `n` to `columns`.
@@ -62,13 +64,16 @@ final class AttentionKernels {
       store(load(gradients + at).sub(delta).mul(factor).mul(p), gradients + at);
     }
     if (j < n) {
-      long at = 4L * j;
-      VectorMask<Float> mask = first(n - j);
-      FloatVector p = exp(load(scores + at, mask).fma(factor, shift));
-      store(p, scores + at, mask);
-      store(load(gradients + at, mask).sub(delta).mul(factor).mul(p), gradients + at, mask);
+      backwardPart(scores + 4L * j, gradients + 4L * j, n - j, scale, logSumExp, delta);
     }
     ElementwiseKernels.fill(scores + 4L * n, columns - n, 0f);
     ElementwiseKernels.fill(gradients + 4L * n, columns - n, 0f);
+  }
+
+  private static void backwardPart(long scores, long gradients, int n, float scale, float logSumExp, float delta) {
+    VectorMask<Float> mask = first(n);
+    FloatVector p = exp(load(scores, mask).fma(all(scale), all(-logSumExp)));
+    store(p, scores, mask);
+    store(load(gradients, mask).sub(delta).mul(scale).mul(p), gradients, mask);
   }
 }

@@ -23,8 +23,14 @@ final class Lanes {
   static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
   static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
-  private static final VectorShuffle<Float>[] FOLDS = folds(FLOATS);
-  private static final VectorShuffle<Double>[] DOUBLE_FOLDS = folds(DOUBLES);
+  /// Rotations by a number of lanes. Each is a constant of its own: the compiler does not trust the elements of an array.
+  private static final VectorShuffle<Float> BY_8 = rotation(FLOATS, 8);
+  private static final VectorShuffle<Float> BY_4 = rotation(FLOATS, 4);
+  private static final VectorShuffle<Float> BY_2 = rotation(FLOATS, 2);
+  private static final VectorShuffle<Float> BY_1 = rotation(FLOATS, 1);
+  private static final VectorShuffle<Double> DOUBLES_BY_4 = rotation(DOUBLES, 4);
+  private static final VectorShuffle<Double> DOUBLES_BY_2 = rotation(DOUBLES, 2);
+  private static final VectorShuffle<Double> DOUBLES_BY_1 = rotation(DOUBLES, 1);
   private static final float LOG2_E = 1.44269504f;
   /// ln 2 in two parts; the first has few bits, so that its product with a small integer is exact.
   private static final float LN2_HIGH = 0.693359375f;
@@ -34,15 +40,8 @@ final class Lanes {
 
   private Lanes() {}
 
-  @SuppressWarnings({"unchecked", "rawtypes"})
-  private static <E> VectorShuffle<E>[] folds(VectorSpecies<E> species) {
-    int steps = Integer.numberOfTrailingZeros(species.length());
-    VectorShuffle[] folds = new VectorShuffle[steps];
-    for (int i = 0; i < steps; i++) {
-      int distance = species.length() >> (i + 1);
-      folds[i] = VectorShuffle.fromOp(species, lane -> (lane + distance) & (species.length() - 1));
-    }
-    return folds;
+  private static <E> VectorShuffle<E> rotation(VectorSpecies<E> species, int distance) {
+    return VectorShuffle.fromOp(species, lane -> (lane + distance) & (species.length() - 1));
   }
 
   static FloatVector load(long address) {
@@ -77,20 +76,17 @@ final class Lanes {
 
   /// Sum of the lanes by halving, the same order every time.
   static float sum(FloatVector v) {
-    FloatVector sum = v;
-    for (int i = 0; i < FOLDS.length; i++) {
-      sum = sum.add(sum.rearrange(FOLDS[i]));
-    }
-    return sum.lane(0);
+    FloatVector eight = WIDTH > 8 ? v.add(v.rearrange(BY_8)) : v;
+    FloatVector four = eight.add(eight.rearrange(BY_4));
+    FloatVector two = four.add(four.rearrange(BY_2));
+    return two.add(two.rearrange(BY_1)).lane(0);
   }
 
   /// Sum of the lanes by halving, the same order every time.
   static double sum(DoubleVector v) {
-    DoubleVector sum = v;
-    for (int i = 0; i < DOUBLE_FOLDS.length; i++) {
-      sum = sum.add(sum.rearrange(DOUBLE_FOLDS[i]));
-    }
-    return sum.lane(0);
+    DoubleVector four = WIDTH > 8 ? v.add(v.rearrange(DOUBLES_BY_4)) : v;
+    DoubleVector two = four.add(four.rearrange(DOUBLES_BY_2));
+    return two.add(two.rearrange(DOUBLES_BY_1)).lane(0);
   }
 
   /// e to the power of each lane, with a relative error of 1e-7; arguments are clamped to [-87, 88]. A NaN stays a NaN.

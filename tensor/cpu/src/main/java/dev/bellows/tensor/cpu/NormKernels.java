@@ -41,10 +41,11 @@ final class NormKernels {
       c = c.add(load(at + 8L * WIDTH));
       d = d.add(load(at + 12L * WIDTH));
     }
+    float total = Lanes.sum(a.add(b).add(c.add(d)));
     for (; j < n; j += WIDTH) {
-      a = a.add(load(x + 4L * j, first(n - j)));
+      total += Lanes.sum(load(x + 4L * j, first(n - j)));
     }
-    return Lanes.sum(a.add(b).add(c.add(d)));
+    return total;
   }
 
   private static float squaredDistance(long x, int n, float centre) {
@@ -65,12 +66,13 @@ final class NormKernels {
       c = r.fma(r, c);
       d = s.fma(s, d);
     }
+    float total = Lanes.sum(a.add(b).add(c.add(d)));
     for (; j < n; j += WIDTH) {
       VectorMask<Float> mask = first(n - j);
       FloatVector p = zero().blend(load(x + 4L * j, mask).sub(middle), mask);
-      a = p.fma(p, a);
+      total += Lanes.sum(p.mul(p));
     }
-    return Lanes.sum(a.add(b).add(c.add(d)));
+    return total;
   }
 
   private static void normalise(long x, long gamma, long beta, float average, float inverse, long y, int n) {
@@ -105,8 +107,8 @@ final class NormKernels {
     FloatVector middle = all(average);
     FloatVector sumW = zero();
     FloatVector sumWh = zero();
-    int j = 0;
-    for (; j <= n - WIDTH; j += WIDTH) {
+    int whole = n - n % WIDTH;
+    for (int j = 0; j < whole; j += WIDTH) {
       long at = 4L * j;
       FloatVector h = load(x + at).sub(middle).mul(inverse);
       FloatVector g = load(dy + at);
@@ -116,18 +118,29 @@ final class NormKernels {
       store(g.fma(h, load(dgamma + at)), dgamma + at);
       store(g.add(load(dbeta + at)), dbeta + at);
     }
-    if (j < n) {
-      long at = 4L * j;
-      VectorMask<Float> mask = first(n - j);
-      FloatVector h = load(x + at, mask).sub(middle).mul(inverse);
-      FloatVector g = load(dy + at, mask);
-      FloatVector w = g.mul(load(gamma + at, mask));
-      sumW = sumW.add(w);
-      sumWh = w.fma(h, sumWh);
-      store(g.fma(h, load(dgamma + at, mask)), dgamma + at, mask);
-      store(g.add(load(dbeta + at, mask)), dbeta + at, mask);
+    float totalW = Lanes.sum(sumW);
+    float totalWh = Lanes.sum(sumWh);
+    if (whole < n) {
+      long at = 4L * whole;
+      totalW += partDot(dy + at, gamma + at, n - whole);
+      totalWh += backwardPart(x + at, gamma + at, average, inverse, dy + at, dgamma + at, dbeta + at, n - whole);
     }
-    inputGradient(x, gamma, average, inverse, Lanes.sum(sumW) / n, Lanes.sum(sumWh) / n, dy, dx, n);
+    inputGradient(x, gamma, average, inverse, totalW / n, totalWh / n, dy, dx, n);
+  }
+
+  private static float partDot(long a, long b, int n) {
+    VectorMask<Float> mask = first(n);
+    return Lanes.sum(load(a, mask).mul(load(b, mask)));
+  }
+
+  /// The last lanes of a row: adds to dgamma and dbeta, returns their part of the sum of w·h.
+  private static float backwardPart(long x, long gamma, float average, float inverse, long dy, long dgamma, long dbeta, int n) {
+    VectorMask<Float> mask = first(n);
+    FloatVector h = load(x, mask).sub(average).mul(inverse);
+    FloatVector g = load(dy, mask);
+    store(g.fma(h, load(dgamma, mask)), dgamma, mask);
+    store(g.add(load(dbeta, mask)), dbeta, mask);
+    return Lanes.sum(g.mul(load(gamma, mask)).mul(h));
   }
 
   /// `dx = inverse · (w - averageW - h · averageWh)`.

@@ -26,12 +26,12 @@ final class ReductionKernels {
       low = low.add(half(v, 0));
       high = high.add(half(v, 1));
     }
+    double total = Lanes.sum(low.add(high));
     if (i < n) {
       FloatVector v = load(x + 4L * i, first(n - i));
-      low = low.add(half(v, 0));
-      high = high.add(half(v, 1));
+      total += Lanes.sum(half(v, 0).add(half(v, 1)));
     }
-    return Lanes.sum(low.add(high));
+    return total;
   }
 
   /// FP64 sum of the squares of `n` floats.
@@ -46,14 +46,14 @@ final class ReductionKernels {
       low = a.fma(a, low);
       high = b.fma(b, high);
     }
+    double total = Lanes.sum(low.add(high));
     if (i < n) {
       FloatVector v = load(x + 4L * i, first(n - i));
       DoubleVector a = half(v, 0);
       DoubleVector b = half(v, 1);
-      low = a.fma(a, low);
-      high = b.fma(b, high);
+      total += Lanes.sum(a.fma(a, b.mul(b)));
     }
-    return Lanes.sum(low.add(high));
+    return total;
   }
 
   private static DoubleVector half(FloatVector v, int part) {

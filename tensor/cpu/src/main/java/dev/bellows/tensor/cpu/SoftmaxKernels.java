@@ -19,61 +19,69 @@ import jdk.incubator.vector.VectorOperators;
 final class SoftmaxKernels {
   private SoftmaxKernels() {}
 
-  /// The largest of `n` floats; NaN when one is, negative infinity for none.
+  /// The largest of `n` floats that is not NaN; negative infinity when there is none. A NaN shows in the sum of exponentials.
   static float maximum(long x, int n) {
     FloatVector a = all(Float.NEGATIVE_INFINITY);
     FloatVector b = a;
     int j = 0;
     for (; j <= n - 2 * WIDTH; j += 2 * WIDTH) {
-      a = a.max(load(x + 4L * j));
-      b = b.max(load(x + 4L * j + 4L * WIDTH));
+      a = larger(a, load(x + 4L * j));
+      b = larger(b, load(x + 4L * j + 4L * WIDTH));
     }
+    float most = larger(a, b).reduceLanes(VectorOperators.MAX);
     for (; j < n; j += WIDTH) {
-      VectorMask<Float> mask = first(n - j);
-      a = a.max(all(Float.NEGATIVE_INFINITY).blend(load(x + 4L * j, mask), mask));
+      most = Math.max(most, maximumOfPart(x + 4L * j, n - j));
     }
-    return a.max(b).reduceLanes(VectorOperators.MAX);
+    return most;
+  }
+
+  /// Cheaper than `max`, which has rules for NaN and for zeros of both signs.
+  private static FloatVector larger(FloatVector a, FloatVector b) {
+    return a.blend(b, b.compare(VectorOperators.GT, a));
+  }
+
+  private static float maximumOfPart(long x, int n) {
+    FloatVector none = all(Float.NEGATIVE_INFINITY);
+    VectorMask<Float> mask = first(n);
+    return larger(none, none.blend(load(x, mask), mask)).reduceLanes(VectorOperators.MAX);
   }
 
   /// `y[j] = exp(scale·x[j] + shift)`; returns the sum. `y` may be `x`.
   static float exponentials(long x, int n, float scale, float shift, long y) {
     FloatVector factor = all(scale);
     FloatVector offset = all(shift);
-    FloatVector a = zero();
-    FloatVector b = zero();
+    FloatVector sum = zero();
     int j = 0;
-    for (; j <= n - 2 * WIDTH; j += 2 * WIDTH) {
-      long at = 4L * j;
-      FloatVector p = exp(load(x + at).fma(factor, offset));
-      FloatVector q = exp(load(x + at + 4L * WIDTH).fma(factor, offset));
-      store(p, y + at);
-      store(q, y + at + 4L * WIDTH);
-      a = a.add(p);
-      b = b.add(q);
+    for (; j <= n - WIDTH; j += WIDTH) {
+      FloatVector p = exp(load(x + 4L * j).fma(factor, offset));
+      store(p, y + 4L * j);
+      sum = sum.add(p);
     }
-    for (; j < n; j += WIDTH) {
-      VectorMask<Float> mask = first(n - j);
-      FloatVector p = zero().blend(exp(load(x + 4L * j, mask).fma(factor, offset)), mask);
-      store(p, y + 4L * j, mask);
-      a = a.add(p);
-    }
-    return Lanes.sum(a.add(b));
+    float total = Lanes.sum(sum);
+    return j < n ? total + exponentialsOfPart(x + 4L * j, n - j, scale, shift, y + 4L * j) : total;
+  }
+
+  private static float exponentialsOfPart(long x, int n, float scale, float shift, long y) {
+    VectorMask<Float> mask = first(n);
+    FloatVector p = zero().blend(exp(load(x, mask).fma(all(scale), all(shift))), mask);
+    store(p, y, mask);
+    return Lanes.sum(p);
   }
 
   /// The sum of exp(x[j] + shift).
   private static float exponentialSum(long x, int n, float shift) {
-    FloatVector a = zero();
-    FloatVector b = zero();
+    FloatVector sum = zero();
     int j = 0;
-    for (; j <= n - 2 * WIDTH; j += 2 * WIDTH) {
-      a = a.add(exp(load(x + 4L * j).add(shift)));
-      b = b.add(exp(load(x + 4L * j + 4L * WIDTH).add(shift)));
+    for (; j <= n - WIDTH; j += WIDTH) {
+      sum = sum.add(exp(load(x + 4L * j).add(shift)));
     }
-    for (; j < n; j += WIDTH) {
-      VectorMask<Float> mask = first(n - j);
-      a = a.add(zero().blend(exp(load(x + 4L * j, mask).add(shift)), mask));
-    }
-    return Lanes.sum(a.add(b));
+    float total = Lanes.sum(sum);
+    return j < n ? total + exponentialSumOfPart(x + 4L * j, n - j, shift) : total;
+  }
+
+  private static float exponentialSumOfPart(long x, int n, float shift) {
+    VectorMask<Float> mask = first(n);
+    return Lanes.sum(zero().blend(exp(load(x, mask).add(shift)), mask));
   }
 
   /// Losses of `rows` rows of width `n`.
