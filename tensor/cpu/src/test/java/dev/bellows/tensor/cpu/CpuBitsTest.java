@@ -21,10 +21,10 @@ final class CpuBitsTest {
 
   @Test
   void bitsOfManyTilesDoNotDependOnThreads() {
-    for (long seed = SEED; seed < SEED + 3; seed++) {
-      Map<String, String> one = checksums(1, seed, 16);
+    for (long seed = SEED; seed < SEED + 2; seed++) {
+      Map<String, String> one = checksums(1, seed, 12);
       for (int threads : new int[] {2, 3, 5}) {
-        assertEquals(one, checksums(threads, seed, 16), threads + " threads, -Dbellows.test.seed=" + seed);
+        assertEquals(one, checksums(threads, seed, 12), threads + " threads, -Dbellows.test.seed=" + seed);
       }
     }
   }
@@ -39,11 +39,13 @@ final class CpuBitsTest {
   /// A resumed run interprets its first steps, while the run it continues had compiled them.
   @Test
   void interpretedAndCompiledCodeGiveEqualBits() throws IOException, InterruptedException {
-    Map<String, String> compiled = Map.of();
-    for (int i = 0; i < 40; i++) {
-      compiled = checksums(1, SEED, 1);
+    Map<String, String> interpreted = interpreted();
+    try (Backend backend = new CpuBackend(1)) {
+      long end = System.nanoTime() + 3_000_000_000L;
+      for (int round = 0; System.nanoTime() < end; round++) {
+        assertEquals(interpreted, Probe.checksums(backend, SEED, 1), "round " + round + ", -Dbellows.test.seed=" + SEED);
+      }
     }
-    assertEquals(compiled, interpreted(), "-Dbellows.test.seed=" + SEED);
   }
 
   private static Map<String, String> checksums(int threads, long seed, int scale) {
