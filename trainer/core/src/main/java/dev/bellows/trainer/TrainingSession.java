@@ -237,7 +237,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     if (!stopped && step > resumeStep) {
       evaluate(step, complete);
     }
-    if (step > resumeStep) {
+    if (step > resumeStep && !checkpointer.hasSaved(step)) {
       checkpointer.save(step);
     }
     checkpointer.awaitSettled();
