@@ -19,6 +19,7 @@ import dev.bellows.trainer.control.CoordinatorLink;
 import dev.bellows.trainer.control.ErrorCategory;
 import dev.bellows.trainer.control.Member;
 import dev.bellows.trainer.control.RunEndedException;
+import dev.bellows.trainer.data.DataException;
 import dev.bellows.trainer.data.DataSplits;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -136,6 +137,7 @@ public final class Worker {
     return switch (e) {
       case BellowsException bellows -> bellows.category();
       case ConfigException config -> ErrorCategory.CONFIGURATION;
+      case DataException data -> ErrorCategory.DATA;
       case PeerLostException lost -> ErrorCategory.TRANSPORT;
       case BackendUnavailableException unavailable -> ErrorCategory.RESOURCE;
       case OutOfMemoryError memory -> ErrorCategory.RESOURCE;
