@@ -280,6 +280,58 @@ class CorruptionTest {
     assertTrue(e.getMessage().startsWith(FOLDER + "/manifest.json: "), e.getMessage());
   }
 
+  /// Random edits under hashes made right again: whatever they say, the answer is a verdict and never another exception.
+  @Test
+  void hostileManifestsAndIndexesNeverBreakTheReader() throws IOException {
+    Random random = new Random(SEED);
+    byte[] manifestBytes = store.files.get(path(Format.MANIFEST));
+    int refused = 0;
+    for (int round = 0; round < 600; round++) {
+      Manifest.Part part = manifest.parts().get(random.nextInt(manifest.parts().size()));
+      String index = Format.indexName(part.file());
+      byte[] indexBytes = store.files.get(path(index));
+      if (random.nextBoolean()) {
+        store.files.put(path(Format.MANIFEST), Manifest.withHash(edit(manifestBytes, random)));
+      } else {
+        byte[] edited = edit(indexBytes, random);
+        store.files.put(path(index), edited);
+        String text =
+            new String(manifestBytes, StandardCharsets.UTF_8)
+                .replace(part.indexSha256(), Format.sha256(edited))
+                .replace("\"indexLength\" : " + part.indexLength(), "\"indexLength\" : " + edited.length);
+        store.files.put(path(Format.MANIFEST), Manifest.withHash(text.getBytes(StandardCharsets.UTF_8)));
+      }
+      boolean valid = CheckpointVerifier.verify(store, FOLDER).valid();
+      try {
+        state.loadAll(store, FOLDER);
+        assertTrue(valid, "seed " + SEED + ", round " + round + ": loaded, but verify refused");
+      } catch (IOException e) {
+        refused++;
+      }
+      store.files.put(path(index), indexBytes);
+      store.files.put(path(Format.MANIFEST), manifestBytes);
+    }
+    assertTrue(refused > 200, "only " + refused + " edits were refused: this test would prove little");
+  }
+
+  /// Replaces a digit or a letter, or a run of digits by a huge number.
+  private static byte[] edit(byte[] bytes, Random random) {
+    String text = new String(bytes, StandardCharsets.UTF_8);
+    String tail = text.substring(text.length() - 85);
+    String body = text.substring(0, text.length() - 85);
+    List<String> huge = List.of("9223372036854775807", "9223372036854771712", "4294967296", "-1", "1e3", "0", "null", "[]");
+    int at = random.nextInt(body.length());
+    while (!Character.isLetterOrDigit(body.charAt(at))) {
+      at = random.nextInt(body.length());
+    }
+    int end = at + 1;
+    while (end < body.length() && Character.isDigit(body.charAt(at)) && Character.isDigit(body.charAt(end))) {
+      end++;
+    }
+    String with = random.nextBoolean() ? huge.get(random.nextInt(huge.size())) : Integer.toString(random.nextInt(10));
+    return (body.substring(0, at) + with + body.substring(end) + tail).getBytes(StandardCharsets.UTF_8);
+  }
+
   @Test
   void numbersThatJsonCannotHoldAreRefused() {
     for (double value : new double[] {Double.NaN, Double.NEGATIVE_INFINITY}) {

@@ -4,6 +4,7 @@ import dev.bellows.tensor.BackendUnavailableException;
 import dev.bellows.trainer.config.ConfigException;
 import dev.bellows.trainer.control.BellowsException;
 import dev.bellows.trainer.control.ErrorCategory;
+import dev.bellows.trainer.data.DataException;
 import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -64,6 +65,7 @@ public final class Bellows implements Runnable {
         switch (error) {
           case BellowsException bellows -> bellows.category();
           case ConfigException config -> ErrorCategory.CONFIGURATION;
+          case DataException data -> ErrorCategory.DATA;
           case BackendUnavailableException unavailable -> ErrorCategory.RESOURCE;
           case IllegalArgumentException argument -> ErrorCategory.CONFIGURATION;
           default -> ErrorCategory.INTERNAL;

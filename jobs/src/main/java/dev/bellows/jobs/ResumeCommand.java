@@ -21,6 +21,12 @@ final class ResumeCommand implements Callable<Integer> {
   @Parameters(index = "0", paramLabel = "RUN", description = "The run folder.")
   String folder;
 
+  @Parameters(
+      index = "1..*",
+      paramLabel = "KEY=VALUE",
+      description = "Overrides of the configuration, such as workers.count=4.")
+  List<String> overrides = List.of();
+
   @Mixin RunOptions run = new RunOptions();
 
   @Override
@@ -35,8 +41,8 @@ final class ResumeCommand implements Callable<Integer> {
           folder + " is not a run folder: " + runFolder.config() + " cannot be read",
           e);
     }
-    List<String> overrides = new ArrayList<>(run.all());
-    overrides.add("run.folder=" + runFolder.path());
-    return new RunCommand(ConfigLoader.load(runFolder.config(), yaml, overrides), run, false).execute();
+    List<String> all = new ArrayList<>(run.added(overrides));
+    all.add("run.folder=" + runFolder.path());
+    return new RunCommand(ConfigLoader.load(runFolder.config(), yaml, all), run, false).execute();
   }
 }

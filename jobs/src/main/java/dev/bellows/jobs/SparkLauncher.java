@@ -70,6 +70,23 @@ final class SparkLauncher implements WorkerLauncher {
         spark
             .parallelize(partitions, count)
             .foreachPartitionAsync(new WorkerTask(spec, workers.memory().bytes()));
+    Thread.ofVirtual().name("bellows-spark-job").start(() -> watch(job, coordinator));
+  }
+
+  /// A worker never fails its task, so a failed job means that Spark gave the application up.
+  private static void watch(JavaFutureAction<Void> job, Coordinator coordinator) {
+    try {
+      job.get();
+    } catch (ExecutionException e) {
+      coordinator.fail(
+          ErrorCategory.RESOURCE, "Spark ended the job: " + firstLine(e.getCause().getMessage()));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static String firstLine(String message) {
+    return message == null ? "no reason given" : message.lines().findFirst().orElse("");
   }
 
   @Override

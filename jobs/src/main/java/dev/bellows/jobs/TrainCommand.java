@@ -4,6 +4,7 @@ import dev.bellows.storage.FileStores;
 import dev.bellows.trainer.config.ConfigLoader;
 import dev.bellows.trainer.config.RunConfig;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -19,6 +20,12 @@ final class TrainCommand implements Callable<Integer> {
   @Parameters(index = "0", paramLabel = "CONFIG", description = "The recipe, a YAML file.")
   Path file;
 
+  @Parameters(
+      index = "1..*",
+      paramLabel = "KEY=VALUE",
+      description = "Overrides of the configuration, such as workers.count=4.")
+  List<String> overrides = List.of();
+
   @Mixin RunOptions run = new RunOptions();
 
   @Option(
@@ -28,7 +35,7 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    RunConfig config = ConfigLoader.load(file, run.all());
+    RunConfig config = ConfigLoader.load(file, run.added(overrides));
     return new RunCommand(
             config.withPaths(FileStores.absolute(config.run().folder()), dataPath(config)),
             run,
@@ -43,7 +50,7 @@ final class TrainCommand implements Callable<Integer> {
     if (path.isEmpty() || path.contains(":/") || path.startsWith("/")) {
       return path;
     }
-    boolean fromCommandLine = run.all().stream().anyMatch(one -> one.startsWith("data"));
+    boolean fromCommandLine = overrides.stream().anyMatch(one -> one.startsWith("data"));
     Path folder = fromCommandLine ? Path.of("") : file.toAbsolutePath().getParent();
     return FileStores.absolute(folder.resolve(path).toString());
   }

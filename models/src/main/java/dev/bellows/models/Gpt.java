@@ -94,4 +94,11 @@ public final class Gpt implements Model {
     long head = 2 * width + 2 + config.vocabulary();
     return Float.BYTES * rows * (config.layers() * GptBlock.savedPerRow(config) + head);
   }
+
+  @Override
+  public String toString() {
+    return "GPT of "
+        + config.layers() + " layers, " + config.heads() + " heads, width " + config.width()
+        + ", context " + config.context() + ", vocabulary " + config.vocabulary();
+  }
 }

@@ -78,4 +78,11 @@ public final class Mlp implements Model {
     long widest = config.hidden().stream().mapToLong(width -> width).max().orElse(0);
     return Float.BYTES * (long) samples * (widths + Math.max(widest, config.classes()));
   }
+
+  @Override
+  public String toString() {
+    StringBuilder text = new StringBuilder("MLP ").append(config.inputs());
+    config.hidden().forEach(width -> text.append('-').append(width));
+    return text.append('-').append(config.classes()).toString();
+  }
 }

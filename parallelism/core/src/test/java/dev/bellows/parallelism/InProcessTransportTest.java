@@ -9,11 +9,16 @@ import org.junit.jupiter.api.Test;
 
 class InProcessTransportTest extends TransportConformance {
   /// Small chunks and few slots, so that back pressure is everyday life.
-  private final InProcessTransportProvider provider = new InProcessTransportProvider(4_096, 4);
+  private final InProcessTransportProvider provider = new InProcessTransportProvider(16_384, 4);
 
   @Override
   protected RankGroup ranks() {
     return new RankGroup(rank -> provider, rank -> "here", "auto", 8_192);
+  }
+
+  @Override
+  protected int largeElements() {
+    return 300_003;
   }
 
   @Test

@@ -2,6 +2,7 @@ package dev.bellows.storage;
 
 import java.io.IOException;
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
@@ -52,7 +53,7 @@ public final class FileStores {
       return Path.of(path).toAbsolutePath().normalize().toString();
     }
     if (scheme.get().equals("file")) {
-      return Path.of(URI.create(path.replace(" ", "%20")).getPath()).normalize().toString();
+      return Path.of(filePath(path)).normalize().toString();
     }
     return stripSlash(path);
   }
@@ -70,6 +71,24 @@ public final class FileStores {
   private static Optional<String> scheme(String path) {
     Matcher matcher = SCHEME.matcher(path);
     return matcher.matches() ? Optional.of(matcher.group(1).toLowerCase(Locale.ROOT)) : Optional.empty();
+  }
+
+  /// The path in a `file:` text: of a proper URI decoded, otherwise as it is written.
+  private static String filePath(String path) {
+    String rest = path.substring("file:".length());
+    boolean authority = rest.startsWith("//") && !rest.startsWith("///");
+    if (authority && !rest.startsWith("//localhost/")) {
+      throw new IllegalArgumentException(path + " names a host; a local path is file:/a/b or file:///a/b");
+    }
+    String raw = "/" + (authority ? rest.substring("//localhost/".length()) : rest).replaceFirst("^/+", "");
+    if (raw.contains("%")) {
+      try {
+        return new URI("file:" + raw).getPath();
+      } catch (URISyntaxException e) {
+        return raw;
+      }
+    }
+    return raw;
   }
 
   /// Drops slashes at the end, but not the one that is the root itself (`/`, `hdfs://host/`).

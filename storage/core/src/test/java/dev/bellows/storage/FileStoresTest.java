@@ -28,6 +28,11 @@ class FileStoresTest {
     assertEquals("/a/c", FileStores.absolute("/a/b/../c/"));
     assertEquals(Path.of("").toAbsolutePath() + "/runs/x", FileStores.absolute("runs/x"));
     assertEquals("/a/b c", FileStores.absolute("file:///a/b c"));
+    assertEquals("/a/b c", FileStores.absolute("file:/a/b%20c"));
+    assertEquals("/a/b#1?x", FileStores.absolute("file:/a/b#1?x"));
+    assertEquals("/a/100% b", FileStores.absolute("file:///a/100% b"));
+    assertEquals("/a", FileStores.absolute("file://localhost/a"));
+    assertThrows(IllegalArgumentException.class, () -> FileStores.absolute("file://host/a"));
     assertEquals("hdfs://host:1/a", FileStores.absolute("hdfs://host:1/a/"));
     assertEquals("hdfs://host:1/", FileStores.absolute("hdfs://host:1/"));
   }

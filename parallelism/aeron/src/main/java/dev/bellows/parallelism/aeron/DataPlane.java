@@ -33,6 +33,7 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
   private final Path folder;
   private Optional<MediaDriver> driver = Optional.empty();
   private Aeron aeron;
+  private boolean heldPort;
   private volatile Throwable clientError;
 
   private DataPlane(TransportOptions options) {
@@ -136,7 +137,7 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
     int rank = options.rank();
     Packet packet = new Packet(options.runId(), options.generation());
     AeronLink[] links = new AeronLink[world];
-    UdpPorts.release(options.peers().get(rank).dataAddress());
+    heldPort = UdpPorts.release(options.peers().get(rank).dataAddress());
     for (int peer = 0; peer < world; peer++) {
       if (peer != rank) {
         Peer at = options.peers().get(peer);
@@ -191,6 +192,8 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
     if (ownsDriver() || !SharedMemory.isAlive(options.peers().get(driverOwner).pid())) {
       SharedMemory.delete(folder);
     }
-    UdpPorts.reserve(options.peers().get(options.rank()).dataAddress());
+    if (heldPort) {
+      UdpPorts.reserve(options.peers().get(options.rank()).dataAddress());
+    }
   }
 }

@@ -23,6 +23,9 @@ final class Drivers {
 
   /// How long a driver may be silent before its clients give it up, and a client before the driver does.
   static final long DATA_LIVENESS_MILLIS = 2_000;
+  /// How long a remote peer's stream may be silent; a living one sends something every 100 ms.
+  private static final long IMAGE_LIVENESS_MILLIS = 1_500;
+
   static final long CONTROL_LIVENESS_MILLIS = 10_000;
   /// What a driver's own files take.
   static final long DRIVER_BYTES = 16L << 20;
@@ -37,6 +40,7 @@ final class Drivers {
   /// A driver for tensors in `folder`.
   static MediaDriver launchData(Path folder, String name) {
     return launch(base(folder, name, DATA_LIVENESS_MILLIS)
+        .imageLivenessTimeoutNs(TimeUnit.MILLISECONDS.toNanos(IMAGE_LIVENESS_MILLIS))
         .publicationTermBufferLength(DataChannels.TERM_BYTES)
         .ipcTermBufferLength(DataChannels.TERM_BYTES)
         .socketRcvbufLength(receiveBuffer())

@@ -25,12 +25,14 @@ final class UdpPorts {
     }
   }
 
-  /// Frees the port for the media driver.
-  static void release(String address) {
+  /// Frees the port for the media driver. Returns whether it was held here.
+  static boolean release(String address) {
     DatagramSocket socket = HELD.remove(address);
-    if (socket != null) {
-      socket.close();
+    if (socket == null) {
+      return false;
     }
+    socket.close();
+    return true;
   }
 
   /// Takes the port of `address` back. When it is not free, because the driver of another process has not let go of it yet, the next

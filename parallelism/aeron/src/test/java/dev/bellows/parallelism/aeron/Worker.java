@@ -15,6 +15,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -72,7 +73,7 @@ public final class Worker {
   }
 
   private static List<Peer> readPeers(boolean oneHost) throws IOException {
-    String[] fields = new BufferedReader(new InputStreamReader(System.in)).readLine().split(" ");
+    String[] fields = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)).readLine().split(" ");
     List<Peer> peers = new ArrayList<>();
     for (int i = 0; i < fields.length; i += 2) {
       peers.add(new Peer(i / 2, oneHost ? "one-host" : "host-" + i / 2, Long.parseLong(fields[i]), fields[i + 1]));

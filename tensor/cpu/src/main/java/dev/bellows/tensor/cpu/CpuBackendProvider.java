@@ -21,6 +21,7 @@ public final class CpuBackendProvider implements BackendProvider {
     // Before any class that needs the vector module is linked.
     CpuRequirements.verify();
     OneDnn.verifyAvailable();
+    CpuRequirements.adviseOnInlining();
     return new CpuBackend(options.threads());
   }
 }

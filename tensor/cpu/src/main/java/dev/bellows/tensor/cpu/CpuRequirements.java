@@ -2,6 +2,8 @@ package dev.bellows.tensor.cpu;
 
 import dev.bellows.tensor.BackendUnavailableException;
 import java.io.IOException;
+import java.lang.System.Logger.Level;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +16,9 @@ import java.util.Set;
 final class CpuRequirements {
   private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
 
+  /// One kernel fills the compiler's budget of nodes for one compilation; see [VectorFunctions].
+  private static final String INLINING = "dontinline,*Kernels::*";
+
   private CpuRequirements() {}
 
   /// Errors: [BackendUnavailableException] with the reason and the remedy.
@@ -21,6 +26,15 @@ final class CpuRequirements {
     verifyPlatform(System.getProperty("os.name"), System.getProperty("os.arch"));
     verifyFlags(ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent(), CpuRequirements.class.getModule().isNativeAccessEnabled());
     verifyInstructions(Set.copyOf(Arrays.asList(cpuInfo("flags").split(" +"))));
+  }
+
+  /// Logs when the JVM was not told to compile kernels one by one: everything is right without it, and several times slower in places.
+  static void adviseOnInlining() {
+    List<String> flags = ManagementFactory.getRuntimeMXBean().getInputArguments();
+    if (flags.stream().noneMatch(flag -> flag.endsWith(INLINING))) {
+      System.getLogger(CpuRequirements.class.getName()).log(
+          Level.WARNING, "the cpu backend is slower than it could be: add -XX:CompileCommand=" + INLINING + " to the java command (all flags are in jvm.options)");
+    }
   }
 
   static void verifyPlatform(String system, String architecture) {

@@ -5,8 +5,6 @@ import java.io.InputStream;
 import java.net.JarURLConnection;
 import java.net.URL;
 import java.net.URLConnection;
-import java.nio.file.DirectoryNotEmptyException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +12,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
@@ -86,15 +85,27 @@ final class NativeLibraryCache {
       Path temporary = Files.createTempDirectory(root, ".unpacking-", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
       try {
         copyAll(resources, temporary);
-        discard(target);
+        setTornAside(target, resources);
         Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-      } catch (FileAlreadyExistsException | DirectoryNotEmptyException e) {
+      } catch (FileSystemException e) {
+        if (!Files.isDirectory(target)) {
+          throw e;
+        }
         // Another process was first; the next turn of the loop checks what it left.
       } finally {
         discard(temporary);
       }
     }
     throw new IOException("cannot publish the native libraries in " + target);
+  }
+
+  /// Moves away what a crash left half written. A complete folder is never touched: its files may be in use.
+  private static void setTornAside(Path target, List<Resource> resources) throws IOException {
+    if (Files.isDirectory(target) && !isComplete(target, resources)) {
+      Path aside = target.resolveSibling(".torn-" + UUID.randomUUID());
+      Files.move(target, aside, StandardCopyOption.ATOMIC_MOVE);
+      discard(aside);
+    }
   }
 
   /// A folder in a shared place that another user owns could hold anything.

@@ -10,7 +10,6 @@ import static dev.bellows.tensor.cpu.Lanes.zero;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
 
 /// Sums: FP64 sums of one block, and F32 column sums of one row block.
 final class ReductionKernels {
@@ -23,13 +22,13 @@ final class ReductionKernels {
     int i = 0;
     for (; i <= n - WIDTH; i += WIDTH) {
       FloatVector v = load(x + 4L * i);
-      low = low.add(half(v, 0));
-      high = high.add(half(v, 1));
+      low = low.add(VectorFunctions.half(v, 0));
+      high = high.add(VectorFunctions.half(v, 1));
     }
     double total = Lanes.sum(low.add(high));
     if (i < n) {
       FloatVector v = load(x + 4L * i, first(n - i));
-      total += Lanes.sum(half(v, 0).add(half(v, 1)));
+      total += Lanes.sum(VectorFunctions.half(v, 0).add(VectorFunctions.half(v, 1)));
     }
     return total;
   }
@@ -41,23 +40,19 @@ final class ReductionKernels {
     int i = 0;
     for (; i <= n - WIDTH; i += WIDTH) {
       FloatVector v = load(x + 4L * i);
-      DoubleVector a = half(v, 0);
-      DoubleVector b = half(v, 1);
+      DoubleVector a = VectorFunctions.half(v, 0);
+      DoubleVector b = VectorFunctions.half(v, 1);
       low = a.fma(a, low);
       high = b.fma(b, high);
     }
     double total = Lanes.sum(low.add(high));
     if (i < n) {
       FloatVector v = load(x + 4L * i, first(n - i));
-      DoubleVector a = half(v, 0);
-      DoubleVector b = half(v, 1);
+      DoubleVector a = VectorFunctions.half(v, 0);
+      DoubleVector b = VectorFunctions.half(v, 1);
       total += Lanes.sum(a.fma(a, b.mul(b)));
     }
     return total;
-  }
-
-  private static DoubleVector half(FloatVector v, int part) {
-    return (DoubleVector) v.convertShape(VectorOperators.F2D, DOUBLES, part);
   }
 
   /// `out[j] = sum of x[i, j]` over `rows` rows of width `n` that lie one after the other.

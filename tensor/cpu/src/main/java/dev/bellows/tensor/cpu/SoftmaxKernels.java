@@ -25,25 +25,20 @@ final class SoftmaxKernels {
     FloatVector b = a;
     int j = 0;
     for (; j <= n - 2 * WIDTH; j += 2 * WIDTH) {
-      a = larger(a, load(x + 4L * j));
-      b = larger(b, load(x + 4L * j + 4L * WIDTH));
+      a = VectorFunctions.larger(a, load(x + 4L * j));
+      b = VectorFunctions.larger(b, load(x + 4L * j + 4L * WIDTH));
     }
-    float most = larger(a, b).reduceLanes(VectorOperators.MAX);
+    float most = VectorFunctions.larger(a, b).reduceLanes(VectorOperators.MAX);
     for (; j < n; j += WIDTH) {
       most = Math.max(most, maximumOfPart(x + 4L * j, n - j));
     }
     return most;
   }
 
-  /// Cheaper than `max`, which has rules for NaN and for zeros of both signs.
-  private static FloatVector larger(FloatVector a, FloatVector b) {
-    return a.blend(b, b.compare(VectorOperators.GT, a));
-  }
-
   private static float maximumOfPart(long x, int n) {
     FloatVector none = all(Float.NEGATIVE_INFINITY);
     VectorMask<Float> mask = first(n);
-    return larger(none, none.blend(load(x, mask), mask)).reduceLanes(VectorOperators.MAX);
+    return VectorFunctions.larger(none, none.blend(load(x, mask), mask)).reduceLanes(VectorOperators.MAX);
   }
 
   /// `y[j] = exp(scale·x[j] + shift)`; returns the sum. `y` may be `x`.

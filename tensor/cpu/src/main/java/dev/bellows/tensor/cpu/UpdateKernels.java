@@ -43,7 +43,7 @@ final class UpdateKernels {
       FloatVector v = load(secondMoment + at).mul(f.beta2).add(g.mul(g).mul(f.oneMinusBeta2));
       store(m, firstMoment + at);
       store(v, secondMoment + at);
-      store(moved(f, load(parameter + at), m, v), parameter + at);
+      store(VectorFunctions.adamWParameter(f, load(parameter + at), m, v), parameter + at);
     }
     if (i < n) {
       long at = 4L * i;
@@ -53,13 +53,8 @@ final class UpdateKernels {
       FloatVector v = load(secondMoment + at, mask).mul(f.beta2).add(g.mul(g).mul(f.oneMinusBeta2));
       store(m, firstMoment + at, mask);
       store(v, secondMoment + at, mask);
-      store(moved(f, load(parameter + at, mask), m, v), parameter + at, mask);
+      store(VectorFunctions.adamWParameter(f, load(parameter + at, mask), m, v), parameter + at, mask);
     }
-  }
-
-  private static FloatVector moved(AdamWFactors f, FloatVector p, FloatVector m, FloatVector v) {
-    FloatVector denominator = v.sqrt().fma(all(f.inverseRoot), all(f.epsilon));
-    return m.div(denominator).fma(all(f.rate), p.mul(f.decay));
   }
 
   static void sgd(SgdStep step, long parameter, long gradient, long momentum, int n) {
