@@ -75,7 +75,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     try {
       int rank = membership.rank();
       int world = membership.members().size();
-      Transport transport = own(network.open(transportOptions()));
+      Transport transport = own(connect(network));
       Collectives collectives =
           new Collectives(transport, (peer, waited) -> check(transport, peer, waited));
       BatchTree tree = new BatchTree(config.batch().groups(), world);
@@ -118,6 +118,15 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
       if (!built) {
         close();
       }
+    }
+  }
+
+  private Transport connect(TransportProvider network) {
+    try {
+      return network.open(transportOptions());
+    } catch (IllegalStateException e) {
+      // Too little shared memory, no free port: the transport's sentence says what to do.
+      throw new BellowsException(ErrorCategory.RESOURCE, e.getMessage(), e);
     }
   }
 
@@ -237,7 +246,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     if (!stopped && step > resumeStep) {
       evaluate(step, complete);
     }
-    if (step > resumeStep) {
+    if (step > resumeStep && !checkpointer.hasSaved(step)) {
       checkpointer.save(step);
     }
     checkpointer.awaitSettled();
