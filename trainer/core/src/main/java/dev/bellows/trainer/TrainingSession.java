@@ -48,6 +48,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
   private final RunConfig config;
   private final Membership membership;
   private final CoordinatorLink link;
+  private final WorkerLog log;
   private final Deque<AutoCloseable> owned = new ArrayDeque<>();
 
   private final StepLoader loader;
@@ -66,8 +67,10 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
       TransportProvider network,
       Backend backend,
       DataSplits data,
-      Model model) {
+      Model model,
+      WorkerLog log) {
     this.spec = spec;
+    this.log = log;
     this.config = config;
     this.membership = membership;
     this.link = link;
@@ -196,6 +199,17 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
   public void stepDone(long step, StepRecord record, double seconds) {
     progress.accept(step);
     link.progress(step, "training");
+    if (step == resumeStep + 1 || step % config.log().every() == 0) {
+      log.line(
+          String.format(
+              Locale.ROOT,
+              "step %d loss %.6f, %.3f s, waiting for data %.3f s, communication %.3f s",
+              step,
+              record.loss(),
+              seconds,
+              record.dataSeconds(),
+              record.communicationSeconds()));
+    }
     if (membership.rank() == 0) {
       link.send(
           new StepReport(
