@@ -7,6 +7,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -72,7 +73,7 @@ final class SideProcess implements AutoCloseable {
       if (line.startsWith(SideMain.MARK)) {
         return line.substring(SideMain.MARK.length());
       }
-      Files.writeString(log, line + "\n", java.nio.file.StandardOpenOption.CREATE, java.nio.file.StandardOpenOption.APPEND);
+      Files.writeString(log, line + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     }
     throw new IOException("the " + name + " side closed its output; its log is " + log);
   }
@@ -105,9 +106,9 @@ final class SideProcess implements AutoCloseable {
     return ask("describe");
   }
 
-  /// Process id.
-  long pid() {
-    return process.pid();
+  /// Forgets the operation times counted so far; for a side that was started with a profile file, which it writes when it closes.
+  void resetProfile() {
+    ask("profile");
   }
 
   @Override
