@@ -35,6 +35,9 @@ public final class Backends {
         }
       }
     }
+    if (providers.isEmpty() && name.equals("auto")) {
+      throw new BackendUnavailableException("no backend is on the class path; add tensor/cpu, or ask for the slow one by name: reference");
+    }
     List<String> known = new ArrayList<>(providers.stream().map(BackendProvider::name).toList());
     known.add("reference");
     throw new BackendUnavailableException(

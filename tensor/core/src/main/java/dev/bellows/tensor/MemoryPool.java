@@ -9,34 +9,46 @@ import java.util.Map;
 /// A caching allocator for one device that accounts for every byte by [Category].
 ///
 /// A freed buffer is kept for the next request of its size class, so a training step allocates nothing after the first. With
-/// the system property `bellows.memory.poison=true` freed host bytes are filled with 0xFF (a NaN in every floating type), so
-/// that a use after release shows. Thread-safe.
+/// the system property `bellows.memory.poison=true` fresh and freed host bytes are filled with 0xFF (a NaN in every floating type), so
+/// that a read before the first write and a use after release show. Thread-safe.
 public final class MemoryPool implements AutoCloseable {
-  private static final boolean POISON = Boolean.getBoolean("bellows.memory.poison");
-
   private final RawAllocator allocator;
+  private final boolean poison;
   private final Map<Long, ArrayDeque<MemorySegment>> free = new HashMap<>();
   private final Map<Category, long[]> liveAndPeak = new EnumMap<>(Category.class);
   private long live;
   private long peak;
   private long reserved;
   private long liveBuffers;
+  private boolean closed;
 
   /// A pool over `allocator`.
   public MemoryPool(RawAllocator allocator) {
+    this(allocator, Boolean.getBoolean("bellows.memory.poison"));
+  }
+
+  MemoryPool(RawAllocator allocator, boolean poison) {
     this.allocator = allocator;
+    this.poison = poison && allocator.device().kind() == Device.Kind.HOST;
     for (Category category : Category.values()) {
       liveAndPeak.put(category, new long[2]);
     }
   }
 
-  /// A buffer of `bytes` (0 or more), 64-byte aligned, contents undefined, owned once by the caller.
+  /// A buffer of `bytes` (0 or more), 64-byte aligned, contents undefined, owned once by the caller. Errors: [OutOfMemoryError] when the
+  /// device has too little even after the cached buffers went back to it; [IllegalStateException] after [#close].
   public synchronized Storage allocate(long bytes, Category category) {
+    if (bytes < 0) {
+      throw new IllegalArgumentException("a buffer cannot have " + bytes + " bytes");
+    }
+    if (closed) {
+      throw new IllegalStateException("this memory pool is closed; " + bytes + " bytes of " + category + " were asked for");
+    }
     long size = sizeClass(bytes);
     ArrayDeque<MemorySegment> cached = free.get(size);
     MemorySegment raw = cached == null ? null : cached.pollLast();
     if (raw == null) {
-      raw = allocator.allocate(size);
+      raw = fresh(size);
       reserved += size;
     }
     account(category, size);
@@ -45,12 +57,32 @@ public final class MemoryPool implements AutoCloseable {
     return new Storage(raw.asSlice(0, bytes), allocator.device(), category, storage -> free(whole, category));
   }
 
-  private synchronized void free(MemorySegment raw, Category category) {
-    if (POISON && allocator.device().kind() == Device.Kind.HOST) {
+  private MemorySegment fresh(long size) {
+    MemorySegment raw;
+    try {
+      raw = allocator.allocate(size);
+    } catch (OutOfMemoryError full) {
+      // Cached buffers of other sizes may hold what is missing.
+      trim();
+      raw = allocator.allocate(size);
+    }
+    if (poison) {
       raw.fill((byte) 0xFF);
     }
+    return raw;
+  }
+
+  private synchronized void free(MemorySegment raw, Category category) {
     account(category, -raw.byteSize());
     liveBuffers--;
+    if (closed) {
+      reserved -= raw.byteSize();
+      allocator.free(raw);
+      return;
+    }
+    if (poison) {
+      raw.fill((byte) 0xFF);
+    }
     free.computeIfAbsent(raw.byteSize(), size -> new ArrayDeque<>()).addLast(raw);
   }
 
@@ -112,9 +144,14 @@ public final class MemoryPool implements AutoCloseable {
     free.clear();
   }
 
-  /// Returns the cached bytes and reports leaks. Errors: [IllegalStateException] that names what is still live.
+  /// Returns the cached bytes and reports leaks; what is released later goes to the device at once. Closing again does nothing. Errors:
+  /// [IllegalStateException] that names what is still live.
   @Override
   public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
     trim();
     if (liveBuffers != 0) {
       StringBuilder report = new StringBuilder();

@@ -86,7 +86,8 @@ public final class Philox {
     out[3] = c3;
   }
 
-  /// Number `index` as 64 random bits.
+  /// Number `index` as 64 random bits. [#bits], [#uniform], [#below] and [#normal] of one index share their bits: draw different quantities
+  /// from different streams or indices.
   public long bits(long index) {
     int[] words = new int[4];
     block(index, words);
@@ -98,8 +99,11 @@ public final class Philox {
     return (bits(index) >>> 11) * 0x1.0p-53;
   }
 
-  /// Number `index`, uniform in [0, bound); the bias is below bound / 2^64.
+  /// Number `index`, uniform in [0, bound), for a bound of 1 or more; the bias is below bound / 2^64.
   public long below(long index, long bound) {
+    if (bound < 1) {
+      throw new IllegalArgumentException("there is no number below " + bound + " to draw");
+    }
     return Math.unsignedMultiplyHigh(bits(index), bound);
   }
 

@@ -9,14 +9,21 @@ public final class Shape {
 
   private Shape(long[] dims) {
     this.dims = dims;
+    this.elements = product(dims);
+  }
+
+  private static long product(long[] dims) {
     long product = 1;
     for (long dim : dims) {
       if (dim < 0) {
         throw new IllegalArgumentException("a dim is negative in " + Arrays.toString(dims));
       }
-      product = Math.multiplyExact(product, dim);
+      if (Math.multiplyHigh(product, dim) != 0 || product * dim < 0) {
+        throw new IllegalArgumentException("the dims " + Arrays.toString(dims) + " multiply to more than a long holds");
+      }
+      product *= dim;
     }
-    this.elements = product;
+    return product;
   }
 
   /// A shape of these dims; each is 0 or more and their product fits a long.

@@ -45,19 +45,27 @@ public final class Storage {
 
   /// Adds an owner.
   public void retain() {
-    if (references.getAndIncrement() <= 0) {
-      throw new IllegalStateException("a released buffer was retained: " + this);
-    }
+    change(1, "a released buffer was retained: ");
   }
 
   /// Takes an owner away; the last one frees the bytes.
   public void release() {
-    int left = references.decrementAndGet();
-    if (left == 0) {
+    if (change(-1, "a buffer was released twice: ") == 0) {
       onFree.accept(this);
-    } else if (left < 0) {
-      throw new IllegalStateException("a buffer was released twice: " + this);
     }
+  }
+
+  /// Changes the count unless it is 0 already. A failed call must leave the count alone: a released buffer that came back to life by a
+  /// wrong retain could be freed again, and then handed to two owners.
+  private int change(int by, String refusal) {
+    int count;
+    do {
+      count = references.get();
+      if (count <= 0) {
+        throw new IllegalStateException(refusal + this);
+      }
+    } while (!references.compareAndSet(count, count + by));
+    return count + by;
   }
 
   /// Whether the bytes are still owned by somebody.

@@ -1,6 +1,7 @@
 package dev.bellows.tensor;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 
 /// A thin handle: dtype, shape, and where the contiguous row-major elements lie in a [Storage].
 ///
@@ -20,7 +21,7 @@ public final class Tensor implements AutoCloseable {
     this.shape = shape;
     this.storage = storage;
     this.byteOffset = byteOffset;
-    this.segment = storage.segment().asSlice(byteOffset, shape.elements() * dtype.bytes());
+    this.segment = storage.segment().asSlice(byteOffset, Math.multiplyExact(shape.elements(), dtype.bytes()));
   }
 
   /// Element type.
@@ -67,9 +68,12 @@ public final class Tensor implements AutoCloseable {
     return new Tensor(dtype, other, storage, byteOffset);
   }
 
-  /// `dims` elements from element `offset` on. Shares the storage, takes no ownership.
+  /// `dims` elements from element `offset` on, all of them this tensor's own. Shares the storage, takes no ownership. Errors:
+  /// [IndexOutOfBoundsException] when they reach beyond this tensor, though the storage may go on.
   public Tensor slice(long offset, long... dims) {
-    return new Tensor(dtype, Shape.of(dims), storage, byteOffset + offset * dtype.bytes());
+    Shape part = Shape.of(dims);
+    Objects.checkFromIndexSize(offset, part.elements(), elements());
+    return new Tensor(dtype, part, storage, byteOffset + offset * dtype.bytes());
   }
 
   /// Adds an owner to the storage and returns this handle.

@@ -1,0 +1,124 @@
+package dev.bellows.tensor.cpu;
+
+import static dev.bellows.tensor.cpu.Lanes.ALL;
+import static dev.bellows.tensor.cpu.Lanes.FLOATS;
+import static dev.bellows.tensor.cpu.Lanes.ORDER;
+import static dev.bellows.tensor.cpu.Lanes.WIDTH;
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
+import dev.bellows.tensor.DType;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/// Copies of runs of elements between dtypes. The pair of F32 and BF16 is vectorised, every other pair goes element by element.
+final class Conversions {
+  private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Short> SHORTS = VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
+
+  private Conversions() {}
+
+  static void copy(DType from, long source, DType to, long target, int n) {
+    if (from == to) {
+      MemorySegment.copy(ALL, source, ALL, target, (long) n * from.bytes());
+    } else if (from == DType.F32 && to == DType.BF16) {
+      narrow(source, target, n);
+    } else if (from == DType.BF16 && to == DType.F32) {
+      widen(source, target, n);
+    } else if (from.isFloating() || to.isFloating()) {
+      for (int i = 0; i < n; i++) {
+        write(to, target, i, read(from, source, i));
+      }
+    } else {
+      for (int i = 0; i < n; i++) {
+        writeLong(to, target, i, readLong(from, source, i));
+      }
+    }
+  }
+
+  static void fill(DType to, long target, int n, double value) {
+    for (int i = 0; i < n; i++) {
+      write(to, target, i, value);
+    }
+  }
+
+  /// Rounds to the nearest BF16, ties to even; a NaN stays a quiet NaN.
+  private static void narrow(long source, long target, int n) {
+    int i = 0;
+    for (; i <= n - WIDTH; i += WIDTH) {
+      IntVector bits = IntVector.fromMemorySegment(INTS, ALL, source + 4L * i, ORDER);
+      IntVector rounded = bits.add(bits.lanewise(VectorOperators.LSHR, 16).and(1)).add(0x7FFF).lanewise(VectorOperators.LSHR, 16);
+      IntVector quiet = bits.lanewise(VectorOperators.LSHR, 16).or(0x40);
+      VectorMask<Integer> nan = bits.and(0x7FFFFFFF).compare(VectorOperators.GT, 0x7F800000);
+      ((ShortVector) rounded.blend(quiet, nan).convertShape(VectorOperators.I2S, SHORTS, 0)).intoMemorySegment(ALL, target + 2L * i, ORDER);
+    }
+    for (; i < n; i++) {
+      write(DType.BF16, target, i, ALL.get(JAVA_FLOAT, source + 4L * i));
+    }
+  }
+
+  private static void widen(long source, long target, int n) {
+    int i = 0;
+    for (; i <= n - WIDTH; i += WIDTH) {
+      ShortVector halves = ShortVector.fromMemorySegment(SHORTS, ALL, source + 2L * i, ORDER);
+      ((IntVector) halves.convertShape(VectorOperators.S2I, INTS, 0)).lanewise(VectorOperators.LSHL, 16).intoMemorySegment(ALL, target + 4L * i, ORDER);
+    }
+    for (; i < n; i++) {
+      write(DType.F32, target, i, read(DType.BF16, source, i));
+    }
+  }
+
+  private static double read(DType dtype, long base, int i) {
+    return switch (dtype) {
+      case F64 -> ALL.get(JAVA_DOUBLE, base + 8L * i);
+      case F32 -> ALL.get(JAVA_FLOAT, base + 4L * i);
+      case BF16 -> Float.intBitsToFloat(ALL.get(JAVA_SHORT, base + 2L * i) << 16);
+      case F16 -> Float.float16ToFloat(ALL.get(JAVA_SHORT, base + 2L * i));
+      case I64, I32, U8, BOOL -> readLong(dtype, base, i);
+    };
+  }
+
+  private static void write(DType dtype, long base, int i, double value) {
+    switch (dtype) {
+      case F64 -> ALL.set(JAVA_DOUBLE, base + 8L * i, value);
+      case F32 -> ALL.set(JAVA_FLOAT, base + 4L * i, (float) value);
+      case BF16 -> ALL.set(JAVA_SHORT, base + 2L * i, bfloat16((float) value));
+      case F16 -> ALL.set(JAVA_SHORT, base + 2L * i, Float.floatToFloat16((float) value));
+      case BOOL -> ALL.set(JAVA_BYTE, base + i, (byte) (value != 0 ? 1 : 0));
+      case I64, I32, U8 -> writeLong(dtype, base, i, (long) value);
+    }
+  }
+
+  private static long readLong(DType dtype, long base, int i) {
+    return switch (dtype) {
+      case I64 -> ALL.get(JAVA_LONG, base + 8L * i);
+      case I32 -> ALL.get(JAVA_INT, base + 4L * i);
+      case U8, BOOL -> ALL.get(JAVA_BYTE, base + i) & 0xFF;
+      case F64, F32, BF16, F16 -> (long) read(dtype, base, i);
+    };
+  }
+
+  private static void writeLong(DType dtype, long base, int i, long value) {
+    switch (dtype) {
+      case I64 -> ALL.set(JAVA_LONG, base + 8L * i, value);
+      case I32 -> ALL.set(JAVA_INT, base + 4L * i, Math.clamp(value, Integer.MIN_VALUE, Integer.MAX_VALUE));
+      case U8 -> ALL.set(JAVA_BYTE, base + i, (byte) Math.clamp(value, 0, 255));
+      case BOOL -> ALL.set(JAVA_BYTE, base + i, (byte) (value != 0 ? 1 : 0));
+      case F64, F32, BF16, F16 -> write(dtype, base, i, (double) value);
+    }
+  }
+
+  private static short bfloat16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    return (short) (Float.isNaN(value) ? (bits >>> 16) | 0x40 : (bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
+  }
+}
