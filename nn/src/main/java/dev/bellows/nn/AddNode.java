@@ -28,6 +28,6 @@ final class AddNode extends Node {
   @Override
   void backward(Tape tape, Tensor dy) {
     tape.contribute(b, dy.retain());
-    tape.contribute(a, dy);
+    tape.contribute(a, dy.retain());
   }
 }

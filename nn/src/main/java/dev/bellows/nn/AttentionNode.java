@@ -41,6 +41,5 @@ final class AttentionNode extends Node {
       tape.backend().attentionBackward(spec, packed, out, logSumExp, dout, dqkv);
       tape.contribute(qkv, dqkv);
     }
-    dout.release();
   }
 }

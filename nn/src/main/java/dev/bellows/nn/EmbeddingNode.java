@@ -40,7 +40,6 @@ final class EmbeddingNode extends Node {
   void backward(Tape tape, Tensor dy) {
     scatter(tape.backend(), fetch(0), dy, table);
     positions.ifPresent(parameter -> scatter(tape.backend(), fetch(1), dy, parameter));
-    dy.release();
   }
 
   private static void scatter(Backend backend, Tensor ids, Tensor dy, Parameter table) {

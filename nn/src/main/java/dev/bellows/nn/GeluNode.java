@@ -23,11 +23,10 @@ final class GeluNode extends Node {
 
   @Override
   void backward(Tape tape, Tensor dy) {
-    Tensor dx = tape.reuseOrAllocate(dy);
     try (Tensor input = fetch(0)) {
+      Tensor dx = tape.reuseOrAllocate(dy);
       tape.backend().geluBackward(input, dy, dx);
+      tape.contribute(x, dx);
     }
-    dy.release();
-    tape.contribute(x, dx);
   }
 }

@@ -42,17 +42,16 @@ final class LayerNormNode extends Node {
   @Override
   void backward(Tape tape, Tensor dy) {
     Backend backend = tape.backend();
-    Tensor dx = tape.reuseOrAllocate(dy);
     try (Tensor input = fetch(0);
         Tensor mean = fetch(1);
         Tensor inverseDeviation = fetch(2);
         Tensor dbeta = shiftGradient(backend)) {
       boolean accumulate = takeAccumulation(backend);
+      Tensor dx = tape.reuseOrAllocate(dy);
       backend.layerNormBackward(
           input, gamma.value(), mean, inverseDeviation, dy, dx, gamma.gradient(), dbeta, accumulate);
+      tape.contribute(x, dx);
     }
-    dy.release();
-    tape.contribute(x, dx);
   }
 
   /// The gradient of beta, owned by the caller once.

@@ -49,6 +49,5 @@ final class LinearNode extends Node {
       backend.gemm(Gemm.NN, dy, weight.value(), dx);
       tape.contribute(x, dx);
     }
-    dy.release();
   }
 }

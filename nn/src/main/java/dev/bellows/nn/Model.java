@@ -7,7 +7,8 @@ public interface Model {
   /// Every parameter and tied use, in forward order, known before anything is allocated.
   List<Parameter> parameters();
 
-  /// Records the forward pass of one micro-batch. Returns logits [rows, classes]. Threads: the tape's.
+  /// Records the forward pass of one micro-batch. Returns logits [rows, classes]; `batch` is borrowed, its targets
+  /// are not read. Blocks are recorded as segments ([Tape#segment]), so that recomputation and placement need no change here. Threads: the tape's.
   Variable logits(Tape tape, Batch batch);
 
   /// Rows of the logits that one sample gives: 1 for a classifier, the context length for a language model.

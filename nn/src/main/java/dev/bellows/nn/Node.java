@@ -23,10 +23,11 @@ abstract class Node {
     return handle.fetch();
   }
 
-  /// Turns the gradient of the output, whose ownership it takes over, into gradients of the inputs and of the parameters.
+  /// Turns the gradient of the output into gradients of the inputs and of the parameters. `dy` is borrowed, and free to be overwritten once
+  /// no other owner holds it.
   abstract void backward(Tape tape, Tensor dy);
 
-  /// Gives up what was saved and not fetched.
+  /// Gives up what was saved and not fetched; harmless after backward.
   final void discard() {
     for (int i = 0; i < saved.length; i++) {
       if (saved[i] != null) {

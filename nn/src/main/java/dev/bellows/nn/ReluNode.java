@@ -23,11 +23,10 @@ final class ReluNode extends Node {
 
   @Override
   void backward(Tape tape, Tensor dy) {
-    Tensor dx = tape.reuseOrAllocate(dy);
     try (Tensor output = fetch(0)) {
+      Tensor dx = tape.reuseOrAllocate(dy);
       tape.backend().reluBackward(output, dy, dx);
+      tape.contribute(x, dx);
     }
-    dy.release();
-    tape.contribute(x, dx);
   }
 }

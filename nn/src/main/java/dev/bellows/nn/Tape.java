@@ -148,7 +148,11 @@ public final class Tape implements AutoCloseable {
   /// Sum over the rows of the cross-entropy of `logits` [rows, classes] and `targets` [rows], in nats, in FP64. When training, the gradient
   /// of `scale` times that sum becomes the gradient of `logits`, in the memory of `logits` where nobody else reads it, and [#backward] may
   /// follow. `scale` does not change the returned sum.
+  /// A loss lies outside of segments: a segment that is computed again would add its gradient again.
   public double crossEntropy(Variable logits, Tensor targets, double scale) {
+    if (mode == Mode.REPLAY) {
+      throw new IllegalStateException("a loss was recorded inside a segment; record it after the segment");
+    }
     try (Tensor losses = backend.allocate(logits.dtype(), Shape.of(logits.rows()), Category.ACTIVATION)) {
       if (!isTraining()) {
         backend.crossEntropy(logits.value(), targets, losses);
@@ -167,10 +171,18 @@ public final class Tape implements AutoCloseable {
 
   /// Walks the recorded operations from the last to the first, from the gradients that losses have left. Uses the recording up.
   public void backward() {
+    if (mode != Mode.RECORD) {
+      throw new IllegalStateException("backward needs a tape that was made for training");
+    }
     for (int i = nodes.size() - 1; i >= 0; i--) {
       Node node = nodes.remove(i);
       Optional<Tensor> dy = takeSlot(node.outputSlot());
-      dy.ifPresentOrElse(gradient -> node.backward(this, gradient), node::discard);
+      try {
+        dy.ifPresent(gradient -> node.backward(this, gradient));
+      } finally {
+        dy.ifPresent(Tensor::release);
+        node.discard();
+      }
     }
   }
 
@@ -242,7 +254,7 @@ public final class Tape implements AutoCloseable {
     return variable(value.retain(), x.isDifferentiable());
   }
 
-  /// A gradient tensor of the shape of `like`: `dy` itself, its ownership kept, when nobody else reads it, else new memory.
+  /// A tensor of the shape of `dy`, owned by the caller: `dy` itself, retained, when nobody else reads it, else new memory.
   Tensor reuseOrAllocate(Tensor dy) {
     return dy.storage().isShared()
         ? backend.allocate(dy.dtype(), dy.shape(), Category.ACTIVATION)

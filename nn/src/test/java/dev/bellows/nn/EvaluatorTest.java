@@ -38,10 +38,10 @@ class EvaluatorTest {
       };
 
   private static final double[] LOGITS = {
-    1, 3, 3, // the lowest of equal classes counts: 1
-    0, 0, 0, // 0
-    9, 9, 1, // ignored
-    -1, -2, 5 // 2
+    1, 3, 3, // the lowest of equal classes counts: class 1
+    0, 0, 0, // class 0
+    9, 9, 1, // class 0, ignored
+    -1, -2, 5 // class 2
   };
 
   @Test
@@ -51,16 +51,20 @@ class EvaluatorTest {
         try (Batch batch =
             new Batch(
                 TestTensors.of(backend, dtype, i -> LOGITS[i], 4, 3),
-                TestTensors.ids(backend, new int[] {2, 0, -1, 2}, 4),
+                TestTensors.ids(backend, new int[] {1, 0, -1, 2}, 4),
                 4)) {
           Evaluation evaluation = new Evaluator(backend, IDENTITY).evaluate(batch);
           assertEquals(3, evaluation.rows());
-          assertEquals(2, evaluation.correct());
+          assertEquals(3, evaluation.correct());
           assertEquals(expectedLoss(), evaluation.lossSum(), 1e-5);
-          assertEquals(2.0 / 3, evaluation.accuracy());
+          assertEquals(1, evaluation.accuracy());
           Evaluation twice = evaluation.plus(evaluation);
           assertEquals(evaluation.meanLoss(), twice.meanLoss());
+          assertEquals(6, twice.correct());
           assertEquals(6, twice.rows());
+        }
+        try (Batch batch = new Batch(TestTensors.of(backend, dtype, i -> LOGITS[i], 4, 3), TestTensors.ids(backend, new int[] {2, 1, 1, 0}, 4), 4)) {
+          assertEquals(0, new Evaluator(backend, IDENTITY).evaluate(batch).accuracy(), "the last of equal classes does not count");
         }
       }
     }

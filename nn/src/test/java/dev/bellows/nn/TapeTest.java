@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.Category;
 import dev.bellows.tensor.DType;
 import dev.bellows.tensor.ReferenceBackend;
@@ -234,5 +235,80 @@ class TapeTest {
       assertTrue(tape.takeGradient(other).isEmpty());
       tape.takeGradient(leaf).orElseThrow().release();
     }
+  }
+
+  @Test
+  void backwardNeedsATrainingTape() {
+    try (Tape tape = Tape.evaluating(backend)) {
+      assertThrows(IllegalStateException.class, tape::backward);
+    }
+  }
+
+  /// Computes each segment a second time at once and keeps nothing.
+  private static final class EagerReplay implements SavedTensors {
+    @Override
+    public void enter(String segment) {}
+
+    @Override
+    public void enter(String segment, Tensor input, Replay replay) {
+      replay.run(input);
+    }
+
+    @Override
+    public void exit() {}
+
+    @Override
+    public Handle save(Tensor tensor) {
+      tensor.release();
+      return new Handle() {
+        @Override
+        public Tensor fetch() {
+          throw new AssertionError("nothing is kept");
+        }
+
+        @Override
+        public void discard() {}
+      };
+    }
+  }
+
+  @Test
+  void aLossInsideASegmentThatIsComputedAgainIsRefused() {
+    try (Tensor x = input();
+        Tensor targets = TestTensors.ids(backend, new int[(int) ROWS], ROWS);
+        Tape tape = new Tape(backend, new EagerReplay(), WeightGradient.EXACT, true)) {
+      Variable fine = tape.segment("block", tape.leaf(x), input -> tape.gelu(input));
+      assertThrows(IllegalStateException.class, () -> tape.segment("loss", fine, input -> {
+        tape.crossEntropy(tape.fork(input), targets, 1);
+        return input;
+      }));
+    }
+  }
+
+  @Test
+  void anErrorInBackwardLeaksNothing() {
+    Parameter weight = Parameter.of("weight", Shape.of(8, WIDTH), Initializer.normal(1), true);
+    WeightGradient failing =
+        new WeightGradient() {
+          @Override
+          public Tensor reduceInput(Backend backend, Parameter parameter, Tensor input) {
+            return input.retain();
+          }
+
+          @Override
+          public void apply(
+              Backend backend, Parameter parameter, Tensor saved, Tensor dy, Tensor gradient, boolean accumulate) {
+            throw new IllegalStateException("broken on purpose");
+          }
+        };
+    try (ParameterStore store = new ParameterStore(backend, List.of(weight));
+        Tensor x = input();
+        Tensor dy = TestTensors.normal(backend, DType.F32, 2, ROWS, 8);
+        Tape tape = new Tape(backend, SavedTensors.keep(), failing, true)) {
+      store.initialise(1);
+      Variable y = tape.gelu(tape.linear(tape.gelu(tape.leaf(x)), weight, Optional.empty()));
+      assertThrows(IllegalStateException.class, () -> tape.backward(y, dy));
+    }
+    assertEquals(0, activations());
   }
 }

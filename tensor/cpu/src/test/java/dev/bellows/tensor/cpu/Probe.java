@@ -1,0 +1,183 @@
+package dev.bellows.tensor.cpu;
+
+import dev.bellows.tensor.AdamWStep;
+import dev.bellows.tensor.Attention;
+import dev.bellows.tensor.Backend;
+import dev.bellows.tensor.Category;
+import dev.bellows.tensor.DType;
+import dev.bellows.tensor.Gemm;
+import dev.bellows.tensor.Philox;
+import dev.bellows.tensor.SgdStep;
+import dev.bellows.tensor.Shape;
+import dev.bellows.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.zip.CRC32C;
+
+/// Runs every operation on random data of random awkward sizes and takes a checksum of each output, to compare the bits of two backends or JVMs.
+final class Probe {
+  private final Backend backend;
+  private final Philox random;
+  private final Map<String, String> checksums = new LinkedHashMap<>();
+  private final List<Tensor> owned = new ArrayList<>();
+  private long drawn;
+
+  private Probe(Backend backend, long seed) {
+    this.backend = backend;
+    this.random = Philox.of(seed, Philox.Purpose.TEST);
+  }
+
+  /// Checksums by operation; sizes grow with `scale` (1: a few rows; 16: many tiles).
+  static Map<String, String> checksums(Backend backend, long seed, int scale) {
+    Probe probe = new Probe(backend, seed);
+    try {
+      probe.elementwise(scale);
+      probe.layers(scale);
+      probe.products(scale);
+      probe.attention(scale);
+    } finally {
+      probe.owned.forEach(Tensor::release);
+    }
+    return probe.checksums;
+  }
+
+  /// Prints the checksums of one thread; the test compares an interpreting JVM with a compiling one.
+  public static void main(String[] arguments) {
+    try (Backend backend = new CpuBackend(1)) {
+      checksums(backend, Long.parseLong(arguments[0]), Integer.parseInt(arguments[1])).forEach((name, sum) -> System.out.println(name + "=" + sum));
+    }
+  }
+
+  private int size(int bound) {
+    return 1 + (int) random.below(drawn++, bound);
+  }
+
+  private Tensor normals(long... dims) {
+    Tensor x = backend.allocate(DType.F32, Shape.of(dims), Category.ACTIVATION);
+    owned.add(x);
+    float[] values = new float[Math.toIntExact(x.elements())];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) (2 * random.uniform(drawn++) + random.uniform(drawn++) - 1.5);
+    }
+    backend.upload(MemorySegment.ofArray(values), x);
+    return x;
+  }
+
+  private Tensor ids(int count, int bound) {
+    Tensor x = backend.allocate(DType.I32, Shape.of(count), Category.ACTIVATION);
+    owned.add(x);
+    int[] values = new int[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = (int) random.below(drawn++, bound);
+    }
+    backend.upload(MemorySegment.ofArray(values), x);
+    return x;
+  }
+
+  private void record(String name, Tensor... outputs) {
+    CRC32C checksum = new CRC32C();
+    for (Tensor output : outputs) {
+      byte[] bytes = new byte[Math.toIntExact(output.bytes())];
+      backend.download(output, MemorySegment.ofArray(bytes));
+      checksum.update(bytes);
+    }
+    checksums.put(name, HexFormat.of().toHexDigits(checksum.getValue()));
+  }
+
+  private void elementwise(int scale) {
+    int n = 5000 * scale + size(999);
+    Tensor x = normals(n);
+    Tensor g = normals(n);
+    Tensor y = normals(n);
+    backend.add(x, g, y);
+    record("add", y);
+    backend.gelu(x, y);
+    record("gelu", y);
+    backend.geluBackward(x, g, y);
+    record("geluBackward", y);
+    backend.relu(x, y);
+    record("relu", y);
+    backend.reluBackward(x, g, y);
+    record("reluBackward", y);
+    backend.scale(y, 1.7);
+    record("scale", y);
+    Tensor half = backend.allocate(DType.BF16, Shape.of(n), Category.ACTIVATION);
+    owned.add(half);
+    backend.copy(x, half);
+    record("copy", half);
+    Tensor m = normals(n);
+    Tensor v = normals(n);
+    backend.relu(g, v);
+    backend.adamW(new AdamWStep(1e-3, 0.9, 0.95, 1e-8, 0.1, 0.7, 3), x, g, m, v);
+    record("adamW", x, m, v);
+    backend.sgd(new SgdStep(1e-2, 0.9, true, 0.1, 0.7, 2), x, g, m);
+    record("sgd", x, m);
+    checksums.put("sum", Double.toHexString(backend.sum(x)));
+    checksums.put("squaredNorm", Double.toHexString(backend.squaredNorm(x)));
+  }
+
+  private void layers(int scale) {
+    int m = 50 * scale + size(40);
+    int n = 100 + size(200);
+    Tensor x = normals(m, n);
+    Tensor y = normals(m, n);
+    Tensor gamma = normals(n);
+    Tensor beta = normals(n);
+    Tensor mean = normals(m);
+    Tensor inverse = normals(m);
+    backend.layerNorm(x, gamma, beta, 1e-5, y, mean, inverse);
+    record("layerNorm", y, mean, inverse);
+    Tensor dx = normals(m, n);
+    Tensor dgamma = normals(n);
+    backend.layerNormBackward(x, gamma, mean, inverse, y, dx, dgamma, beta, true);
+    record("layerNormBackward", dx, dgamma, beta);
+    backend.columnSums(x, beta, true);
+    record("columnSums", beta);
+    Tensor tokens = ids(m, 30);
+    Tensor table = normals(30, n);
+    backend.embedding(tokens, table, y, true);
+    record("embedding", y);
+    backend.embeddingBackward(tokens, y, table);
+    record("embeddingBackward", table);
+    backend.crossEntropy(x, tokens, mean);
+    record("crossEntropy", mean);
+    backend.crossEntropyWithGradient(x, tokens, 0.3, mean, dx);
+    record("crossEntropyWithGradient", mean, dx);
+  }
+
+  private void products(int scale) {
+    for (Gemm spec : List.of(Gemm.NN, Gemm.NT, Gemm.TN, new Gemm(true, true, false))) {
+      int m = 30 * scale + size(60);
+      int n = 60 + size(150);
+      int k = 10 * scale + size(60);
+      Tensor a = spec.transposeA() ? normals(k, m) : normals(m, k);
+      Tensor b = spec.transposeB() ? normals(n, k) : normals(k, n);
+      Tensor c = normals(m, n);
+      backend.gemm(spec, a, b, c);
+      backend.gemm(spec.accumulating(true), a, b, c);
+      record("gemm " + spec, c);
+      backend.gemmBias(spec, a, b, normals(n), c);
+      record("gemmBias " + spec, c);
+    }
+  }
+
+  private void attention(int scale) {
+    for (Attention spec : List.of(
+        new Attention(2, 20 * scale + size(20), 4, 2, 8 + size(9), true), new Attention(1, 36 * scale + size(40), 3, 3, 16, false))) {
+      long rows = (long) spec.batch() * spec.time();
+      Tensor qkv = normals(rows, spec.packedWidth());
+      Tensor dqkv = normals(rows, spec.packedWidth());
+      Tensor out = normals(rows, (long) spec.heads() * spec.headWidth());
+      Tensor dout = normals(rows, (long) spec.heads() * spec.headWidth());
+      Tensor logSumExp = normals(rows * spec.heads());
+      backend.attention(spec, qkv, out, logSumExp);
+      record("attention " + spec.causal(), out, logSumExp);
+      backend.attentionBackward(spec, qkv, out, logSumExp, dout, dqkv);
+      record("attentionBackward " + spec.causal(), dqkv);
+    }
+  }
+}
