@@ -115,7 +115,7 @@ public interface Backend extends AutoCloseable {
   /// Elements in one block of a fixed-order reduction; ZeRO slices are cut only at these borders.
   int BLOCK = 4096;
 
-  // Update rules, element-wise over whole flat buffers
+  // Update rules, element-wise over flat buffers; an element's bits do not depend on where a buffer was cut into slices
 
   /// One AdamW step (Loshchilov and Hutter 2019). Shapes: all [N]. `gradient` is read only.
   void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment);

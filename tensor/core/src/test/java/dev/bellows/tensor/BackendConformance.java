@@ -189,6 +189,29 @@ public abstract class BackendConformance {
     OperationRunner.sameBits(operation, "another calling thread", here, there[0]);
   }
 
+  /// A shard of a flat buffer is updated to the bits that it has in the whole, wherever it was cut: vector tails compute like vector bodies.
+  @Test
+  void updatesOfSlicesHaveTheBitsOfTheWhole() {
+    List<OperationCase> whole = cases.stream().filter(c -> c.name().startsWith("adamW [4097") || c.name().startsWith("sgd [4097")).toList();
+    assertEquals(12, whole.size());
+    for (OperationCase operation : whole) {
+      OperationRunner.Outcome expected = OperationRunner.run(backends.getLast(), operation, ALIGNED, false);
+      for (int cut : new int[] {1, 1000, 4091, 4096}) {
+        OperationCase inParts =
+            new OperationCase(
+                operation.name(),
+                operation.arguments(),
+                (backend, tensors) -> {
+                  operation.call().run(backend, name -> tensors.apply(name).slice(0, cut));
+                  return operation.call().run(backend, name -> tensors.apply(name).slice(cut, 4097 - cut));
+                },
+                operation.scalarTolerance());
+        OperationRunner.Outcome actual = OperationRunner.run(backends.getLast(), inParts, ALIGNED, false);
+        OperationRunner.sameBits(operation, "a cut at " + cut, expected, actual);
+      }
+    }
+  }
+
   @Test
   void transfersOfAnotherSizeAreRefused() {
     Backend backend = backends.getFirst();

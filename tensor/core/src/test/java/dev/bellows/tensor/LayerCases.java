@@ -83,7 +83,7 @@ final class LayerCases {
         .input("beta", data.normals(n), n)
         .output("y", Tolerance.f32(units, 4 + 4 * offset), m, n)
         .output("mean", Tolerance.f32(units, 1), m)
-        .output("inverseDeviation", Tolerance.f32(units, 4 + offset / 100), m)
+        .output("inverseDeviation", Tolerance.f32(units, 1 + offset / 100), m)
         .call(
             (b, t) -> b.layerNorm(
                 t.apply("x"), t.apply("gamma"), t.apply("beta"), 1e-5, t.apply("y"), t.apply("mean"), t.apply("inverseDeviation")));
@@ -117,7 +117,7 @@ final class LayerCases {
             .input("mean", mean, m)
             .input("inverseDeviation", inverse, m)
             .input("dy", data.normals((long) m * n), m, n)
-            .output("dx", Tolerance.f32(units, 8 * steepest), m, n)
+            .output("dx", Tolerance.f32(units, 4 * steepest), m, n)
             .aliased(alias);
     builder = accumulate
         ? builder.updated("dgamma", data.normals(n), sums, n).updated("dbeta", data.normals(n), sums, n)
@@ -176,7 +176,7 @@ final class LayerCases {
     // A logit of size L is rounded to L half units before it is the argument of exp or the loss.
     double units = 8 + 2 * Math.sqrt(v);
     Tolerance loss = (i, expected) -> targets[i] < 0 ? 0 : Tolerance.f32(units, 4 * deviation).at(i, expected);
-    Tolerance gradient = (i, expected) -> targets[i / v] < 0 ? 0 : units * 0x1.0p-24 * (4 + 4 * deviation) * 0.3;
+    Tolerance gradient = (i, expected) -> targets[i / v] < 0 ? 0 : units * 0x1.0p-24 * (1 + deviation) * 0.3;
     List<OperationCase> cases = new ArrayList<>();
     cases.add(
         OperationCase.of("crossEntropy", m, v, deviation).input("logits", logits, m, v).ids("targets", targets).output("losses", loss, m)
