@@ -79,11 +79,11 @@ final class EngineBenchmark {
       double[] theirLosses = theirs.steps(PARITY_STEPS).losses();
       ours.steps(options.warmup);
       theirs.steps(options.warmup);
-      List<double[]> ourTurns = new ArrayList<>();
-      List<double[]> theirTurns = new ArrayList<>();
+      List<SideProcess.Steps> ourTurns = new ArrayList<>();
+      List<SideProcess.Steps> theirTurns = new ArrayList<>();
       for (int turn = 0; turn < options.alternations; turn++) {
-        theirTurns.add(theirs.steps(options.steps).millis());
-        ourTurns.add(ours.steps(options.steps).millis());
+        theirTurns.add(theirs.steps(options.steps));
+        ourTurns.add(ours.steps(options.steps));
       }
       // Memory before the rates: their square operands are no part of a step.
       long ourMemory = ours.peakMemory();

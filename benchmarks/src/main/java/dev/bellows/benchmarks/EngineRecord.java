@@ -10,6 +10,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// The JSON record of a run of `bench engine`: options, environment and every single measurement.
 ///
@@ -36,7 +37,7 @@ record EngineRecord(
     record.put("seed", options.seed);
     record.put("stepsPerTurn", options.steps);
     record.put("warmupSteps", options.warmup);
-    record.put("ours", side(result, result.ours(), String.join(" ", options.bellowsArguments(java.util.Optional.empty()))));
+    record.put("ours", side(result, result.ours(), String.join(" ", options.bellowsArguments(Optional.empty()))));
     record.put("theirs", side(result, result.theirs(), peer.toString()));
     record.put("calibration", candidates.stream().map(EngineRecord::candidate).toList());
     record.put("jvmFlags", Environment.jvmFlags());
@@ -53,7 +54,9 @@ record EngineRecord(
     facts.put("settings", settings);
     facts.put("medianMillis", side.millis());
     facts.put("tokensPerSecond", result.tokensPerSecond(side));
-    facts.put("turnsMillis", side.turns());
+    facts.put("medianProcessorMillis", side.processorMillis());
+    facts.put("turnsMillis", side.turns().stream().map(SideProcess.Steps::millis).toList());
+    facts.put("turnsProcessorMillis", side.turns().stream().map(SideProcess.Steps::processorMillis).toList());
     facts.put("losses", side.losses());
     facts.put("peakResidentBytes", side.peakBytes());
     facts.put("productGflops", side.productRate());

@@ -17,13 +17,18 @@ record EngineResult(GptShape shape, Side ours, Side theirs) {
   ///
   /// @param description versions, instruction set, threads
   /// @param losses of the first steps
-  /// @param turns milliseconds of each step of each turn
+  /// @param turns times of each step of each turn
   /// @param peakBytes largest resident size
   /// @param productRate plain fp32 matrix products, GFLOP/s
-  record Side(String description, double[] losses, List<double[]> turns, long peakBytes, double productRate) {
+  record Side(String description, double[] losses, List<SideProcess.Steps> turns, long peakBytes, double productRate) {
     /// Median over all steps of all turns.
     double millis() {
-      return median(turns.stream().flatMapToDouble(Arrays::stream).toArray());
+      return median(turns.stream().flatMapToDouble(turn -> Arrays.stream(turn.millis())).toArray());
+    }
+
+    /// Median processor time of a step, all threads together: what is left to compare on a machine that others use too.
+    double processorMillis() {
+      return median(turns.stream().flatMapToDouble(turn -> Arrays.stream(turn.processorMillis())).toArray());
     }
   }
 
@@ -37,7 +42,7 @@ record EngineResult(GptShape shape, Side ours, Side theirs) {
 
   /// Speed of ours over theirs in each turn, from the turn's median steps: neighbours in time, so that a busy machine slows both.
   double[] ratios() {
-    return IntStream.range(0, ours.turns.size()).mapToDouble(i -> median(theirs.turns.get(i)) / median(ours.turns.get(i))).toArray();
+    return IntStream.range(0, ours.turns.size()).mapToDouble(i -> median(theirs.turns.get(i).millis()) / median(ours.turns.get(i).millis())).toArray();
   }
 
   /// Median of [#ratios].
@@ -88,6 +93,8 @@ record EngineResult(GptShape shape, Side ours, Side theirs) {
     if (!candidates.isEmpty()) {
       line.add(text("theirs_shipped_ms=%.1f", candidates.getFirst().millis()));
     }
+    line.add(text("ours_cpu_ms=%.1f", ours.processorMillis()));
+    line.add(text("theirs_cpu_ms=%.1f", theirs.processorMillis()));
     line.add(text("loss_difference=%.1e", lossDifference()));
     line.add(text("rss_ratio=%.3f", (double) ours.peakBytes / theirs.peakBytes));
     line.add("ours_rss_mib=" + (ours.peakBytes >> 20));

@@ -1,5 +1,6 @@
 package dev.bellows.benchmarks;
 
+import com.sun.management.OperatingSystemMXBean;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.BackendOptions;
 import dev.bellows.tensor.Backends;
@@ -7,6 +8,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +23,8 @@ import java.util.Map;
 final class SideMain {
   /// What an answer starts with.
   static final String MARK = "@side ";
+
+  private static final OperatingSystemMXBean PROCESS = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
 
   private final TrainingSide side;
   private final PrintStream out;
@@ -93,14 +97,16 @@ final class SideMain {
     };
   }
 
-  /// `ms:loss` for each step.
+  /// `milliseconds:processor milliseconds:loss` for each step.
   private String steps(int count) {
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < count; i++) {
+      long processorStart = PROCESS.getProcessCpuTime();
       long start = System.nanoTime();
       double loss = side.step();
       double millis = (System.nanoTime() - start) / 1e6;
-      text.append(i == 0 ? "" : " ").append(millis).append(':').append(loss);
+      double processorMillis = (PROCESS.getProcessCpuTime() - processorStart) / 1e6;
+      text.append(i == 0 ? "" : " ").append(millis).append(':').append(processorMillis).append(':').append(loss);
     }
     return text.toString();
   }

@@ -18,8 +18,9 @@ final class SideProcess implements AutoCloseable {
   /// Steps that were run.
   ///
   /// @param millis duration of each
+  /// @param processorMillis processor time of each, all threads of the process together
   /// @param losses mean loss of each, before its update
-  record Steps(double[] millis, double[] losses) {}
+  record Steps(double[] millis, double[] processorMillis, double[] losses) {}
 
   private final String name;
   private final Process process;
@@ -82,13 +83,15 @@ final class SideProcess implements AutoCloseable {
   Steps steps(int count) {
     String[] parts = ask("steps " + count).split(" ");
     double[] millis = new double[count];
+    double[] processorMillis = new double[count];
     double[] losses = new double[count];
     for (int i = 0; i < count; i++) {
-      String[] pair = parts[i].split(":");
-      millis[i] = Double.parseDouble(pair[0]);
-      losses[i] = Double.parseDouble(pair[1]);
+      String[] numbers = parts[i].split(":");
+      millis[i] = Double.parseDouble(numbers[0]);
+      processorMillis[i] = Double.parseDouble(numbers[1]);
+      losses[i] = Double.parseDouble(numbers[2]);
     }
-    return new Steps(millis, losses);
+    return new Steps(millis, processorMillis, losses);
   }
 
   /// The side's own fp32 matrix-product rate, GFLOP/s.
