@@ -99,10 +99,15 @@ public final class ConsoleReporter implements RunListener {
             report.gradientNorm(),
             report.learningRate(),
             rate,
-            100 * dataSeconds / seconds,
-            100 * communicationSeconds / seconds,
+            percent(dataSeconds),
+            percent(communicationSeconds),
             MemoryNeed.format(report.memoryPeak()),
             duration(left * seconds / steps)));
+  }
+
+  /// Part of the interval in percent. The slowest rank's waits may have begun before rank 0 began its step, hence the limit.
+  private double percent(double part) {
+    return Math.min(100, 100 * part / seconds);
   }
 
   static String duration(double seconds) {

@@ -80,8 +80,7 @@ public final class Coordinator {
     this.checkpoints =
         new CheckpointLedger(settings.workers(), committer, listener, settings.resumeFrom());
     this.step = settings.resumeStep();
-    // Long enough for a lost worker's heartbeats to be missed after its peers have missed its data.
-    this.cause = new FirstCause(settings.heartbeat().toNanos() * (settings.missed() + 1));
+    this.cause = new FirstCause(settings.heartbeat().toNanos(), settings.missed());
   }
 
   /// Asks the workers to save a checkpoint at the next step boundary and end.

@@ -19,31 +19,40 @@ final class FirstCause {
     PEER_UNREACHABLE
   }
 
-  private final long patienceNanos;
+  private final long heartbeatNanos;
+  private final int missed;
   private Strength strength;
   private ErrorCategory category;
   private String sentence;
   private String detail = "";
   private long decideAtNanos;
 
-  FirstCause(long patienceNanos) {
-    this.patienceNanos = patienceNanos;
+  /// Judges workers that beat every `heartbeatNanos` and are silent after `missed` beats.
+  FirstCause(long heartbeatNanos, int missed) {
+    this.heartbeatNanos = heartbeatNanos;
+    this.missed = missed;
   }
 
   /// Takes one explanation; the first of the best strength wins.
   void add(Strength candidate, ErrorCategory itsCategory, String itsSentence, String itsDetail, long now) {
-    if (strength == null) {
-      decideAtNanos = now + patienceNanos;
-    }
+    long decideNanos = now + heartbeatNanos * beatsOfPatience(candidate);
+    decideAtNanos = strength == null ? decideNanos : Math.min(decideAtNanos, decideNanos);
     if (strength == null || candidate.compareTo(strength) < 0) {
       strength = candidate;
       category = itsCategory;
       sentence = itsSentence;
       detail = itsDetail;
     }
-    if (candidate == Strength.OWN_ERROR || candidate == Strength.EXECUTOR_LOST) {
-      decideAtNanos = Math.min(decideAtNanos, now);
-    }
+  }
+
+  /// How long a better explanation may take: the silence of a lost worker shows after its peers have missed its data, and Spark may say
+  /// soon after the silence why.
+  private int beatsOfPatience(Strength candidate) {
+    return switch (candidate) {
+      case OWN_ERROR, EXECUTOR_LOST -> 0;
+      case SILENT -> 1;
+      case PEER_UNREACHABLE -> missed + 1;
+    };
   }
 
   /// When the verdict is due, if there is anything to judge.

@@ -1,0 +1,31 @@
+package dev.bellows.trainer;
+
+import dev.bellows.models.Gpt;
+import dev.bellows.models.GptConfig;
+import dev.bellows.models.Mlp;
+import dev.bellows.models.MlpConfig;
+import dev.bellows.nn.Model;
+import dev.bellows.trainer.config.ModelSection;
+import dev.bellows.trainer.data.SampleLayout;
+
+/// The models of the tests' configurations.
+final class TinyModels implements ModelFactory {
+  @Override
+  public Model create(ModelSection section, SampleLayout layout) {
+    return switch (section.kind()) {
+      case GPT ->
+          new Gpt(
+              new GptConfig(
+                  section.layers(),
+                  section.heads(),
+                  section.width(),
+                  section.context(),
+                  section.vocabulary(),
+                  section.bias()));
+      case MLP ->
+          new Mlp(
+              new MlpConfig(
+                  Math.toIntExact(layout.inputElements()), section.hidden(), layout.classes()));
+    };
+  }
+}
