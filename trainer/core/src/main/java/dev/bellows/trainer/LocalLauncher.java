@@ -33,17 +33,24 @@ public final class LocalLauncher implements WorkerLauncher {
 
   @Override
   public void launch(WorkerSpec spec, int count, Coordinator coordinator) {
-    long heap = Runtime.getRuntime().maxMemory() / count;
     for (int partition = 0; partition < count; partition++) {
-      WorkerSite site =
-          new WorkerSite(
-              partition, 0, "thread-" + partition, "localhost", "127.0.0.1", heap, Long.MAX_VALUE);
-      threads.add(
-          Thread.ofPlatform()
-              .daemon()
-              .name("bellows-worker-" + partition)
-              .start(() -> work(spec, site, coordinator)));
+      launch(spec, site(partition, count, Long.MAX_VALUE), coordinator);
     }
+  }
+
+  /// Where worker `partition` of `count` in this JVM runs; it may use `limitBytes`.
+  static WorkerSite site(int partition, int count, long limitBytes) {
+    long heap = Runtime.getRuntime().maxMemory() / count;
+    return new WorkerSite(partition, 0, "thread-" + partition, "localhost", "127.0.0.1", heap, limitBytes);
+  }
+
+  /// Starts one worker.
+  void launch(WorkerSpec spec, WorkerSite site, Coordinator coordinator) {
+    threads.add(
+        Thread.ofPlatform()
+            .daemon()
+            .name("bellows-worker-" + site.partition())
+            .start(() -> work(spec, site, coordinator)));
   }
 
   private void work(WorkerSpec spec, WorkerSite site, Coordinator coordinator) {
