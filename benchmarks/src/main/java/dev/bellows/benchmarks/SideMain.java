@@ -1,9 +1,14 @@
 package dev.bellows.benchmarks;
 
+import com.sun.management.OperatingSystemMXBean;
+import dev.bellows.tensor.Backend;
+import dev.bellows.tensor.BackendOptions;
+import dev.bellows.tensor.Backends;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,11 +18,13 @@ import java.util.Map;
 
 /// The child process of a comparison: one [TrainingSide] that obeys lines on standard input.
 ///
-/// Commands: `describe`, `steps N`, `rate`, `memory`, `quit`. Each answer is one line that starts with [#MARK]; other lines are the
+/// Commands: `describe`, `steps N`, `rate`, `memory`, `profile` (start counting anew), `quit`. Each answer is one line that starts with [#MARK]; other lines are the
 /// libraries' own. Between commands the process sleeps in a read and takes no core from its peer. It ends with its parent (end of file).
 final class SideMain {
   /// What an answer starts with.
   static final String MARK = "@side ";
+
+  private static final OperatingSystemMXBean PROCESS = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
 
   private final TrainingSide side;
   private final PrintStream out;
@@ -50,6 +57,14 @@ final class SideMain {
         boolean fusedAdamW = options.get("adamw").equals("fused");
         yield new LibtorchGpt(shape, inputs, threads, new LibtorchOptions(Map.of(), fusedAttention, fusedAdamW));
       }
+      case "bellows" -> {
+        Backend backend = Backends.open(options.get("backend"), BackendOptions.threads(threads));
+        int micro = Integer.parseInt(options.get("micro"));
+        String profile = options.get("profile");
+        yield profile == null
+            ? new BellowsGpt(shape, inputs, backend, micro)
+            : ProfiledSide.open(backend, Path.of(profile), timed -> new BellowsGpt(shape, inputs, timed, micro));
+      }
       default -> throw new IllegalArgumentException("there is no side called " + side + "; known are bellows and libtorch");
     };
   }
@@ -73,19 +88,25 @@ final class SideMain {
       case "describe" -> side.description();
       case "steps" -> steps(Integer.parseInt(command[1]));
       case "rate" -> Double.toString(side.productRate());
+      case "profile" -> {
+        ((ProfiledSide) side).reset();
+        yield "reset";
+      }
       case "memory" -> Long.toString(peakMemory());
       default -> throw new IllegalArgumentException("a side does not know the command " + command[0]);
     };
   }
 
-  /// `ms:loss` for each step.
+  /// `milliseconds:processor milliseconds:loss` for each step.
   private String steps(int count) {
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < count; i++) {
+      long processorStart = PROCESS.getProcessCpuTime();
       long start = System.nanoTime();
       double loss = side.step();
       double millis = (System.nanoTime() - start) / 1e6;
-      text.append(i == 0 ? "" : " ").append(millis).append(':').append(loss);
+      double processorMillis = (PROCESS.getProcessCpuTime() - processorStart) / 1e6;
+      text.append(i == 0 ? "" : " ").append(millis).append(':').append(processorMillis).append(':').append(loss);
     }
     return text.toString();
   }

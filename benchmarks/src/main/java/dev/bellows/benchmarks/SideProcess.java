@@ -7,6 +7,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -17,8 +18,9 @@ final class SideProcess implements AutoCloseable {
   /// Steps that were run.
   ///
   /// @param millis duration of each
+  /// @param processorMillis processor time of each, all threads of the process together
   /// @param losses mean loss of each, before its update
-  record Steps(double[] millis, double[] losses) {}
+  record Steps(double[] millis, double[] processorMillis, double[] losses) {}
 
   private final String name;
   private final Process process;
@@ -72,7 +74,7 @@ final class SideProcess implements AutoCloseable {
       if (line.startsWith(SideMain.MARK)) {
         return line.substring(SideMain.MARK.length());
       }
-      Files.writeString(log, line + "\n", java.nio.file.StandardOpenOption.CREATE, java.nio.file.StandardOpenOption.APPEND);
+      Files.writeString(log, line + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     }
     throw new IOException("the " + name + " side closed its output; its log is " + log);
   }
@@ -81,13 +83,15 @@ final class SideProcess implements AutoCloseable {
   Steps steps(int count) {
     String[] parts = ask("steps " + count).split(" ");
     double[] millis = new double[count];
+    double[] processorMillis = new double[count];
     double[] losses = new double[count];
     for (int i = 0; i < count; i++) {
-      String[] pair = parts[i].split(":");
-      millis[i] = Double.parseDouble(pair[0]);
-      losses[i] = Double.parseDouble(pair[1]);
+      String[] numbers = parts[i].split(":");
+      millis[i] = Double.parseDouble(numbers[0]);
+      processorMillis[i] = Double.parseDouble(numbers[1]);
+      losses[i] = Double.parseDouble(numbers[2]);
     }
-    return new Steps(millis, losses);
+    return new Steps(millis, processorMillis, losses);
   }
 
   /// The side's own fp32 matrix-product rate, GFLOP/s.
@@ -105,9 +109,9 @@ final class SideProcess implements AutoCloseable {
     return ask("describe");
   }
 
-  /// Process id.
-  long pid() {
-    return process.pid();
+  /// Forgets the operation times counted so far; for a side that was started with a profile file, which it writes when it closes.
+  void resetProfile() {
+    ask("profile");
   }
 
   @Override

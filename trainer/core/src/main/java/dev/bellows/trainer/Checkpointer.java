@@ -64,6 +64,11 @@ final class Checkpointer implements AutoCloseable {
     return "run-" + Long.toHexString(runId) + "-step-" + step;
   }
 
+  /// Whether the last save was that of `step`: a run may be stopped at a step whose checkpoint is under way already.
+  boolean hasSaved(long step) {
+    return savedStep == step;
+  }
+
   /// Starts the save of the state after `step`. All ranks call alike.
   void save(long step) {
     long start = System.nanoTime();

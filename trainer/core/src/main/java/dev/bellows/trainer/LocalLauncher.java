@@ -2,6 +2,7 @@ package dev.bellows.trainer;
 
 import dev.bellows.parallelism.TransportProvider;
 import dev.bellows.trainer.control.Coordinator;
+import dev.bellows.trainer.control.ErrorCategory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,7 +42,16 @@ public final class LocalLauncher implements WorkerLauncher {
           Thread.ofPlatform()
               .daemon()
               .name("bellows-worker-" + partition)
-              .start(() -> Worker.run(spec, site, network, models)));
+              .start(() -> work(spec, site, coordinator)));
+    }
+  }
+
+  private void work(WorkerSpec spec, WorkerSite site, Coordinator coordinator) {
+    try {
+      Worker.run(spec, site, network, models);
+    } catch (RuntimeException | Error e) {
+      // It could not even reach the coordinator; without this word the run would wait for it until the start times out.
+      coordinator.fail(ErrorCategory.INTERNAL, site.executor() + " ended with " + e);
     }
   }
 
@@ -50,7 +60,9 @@ public final class LocalLauncher implements WorkerLauncher {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     for (Thread thread : threads) {
       try {
-        thread.join(Duration.ofNanos(Math.max(1, deadline - System.nanoTime())));
+        if (!thread.join(Duration.ofNanos(Math.max(1, deadline - System.nanoTime())))) {
+          thread.interrupt();
+        }
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;

@@ -101,6 +101,8 @@ final class MetricsWriter implements RunListener, AutoCloseable {
   @Override
   public void checkpointCommitted(long step, String path, double stallSeconds) {
     write(event("checkpoint", step).put("folder", path).put("stall_seconds", stallSeconds));
+    // Whoever resumes from this checkpoint finds the lines before it, also when this driver is killed.
+    sync();
   }
 
   @Override
@@ -127,6 +129,14 @@ final class MetricsWriter implements RunListener, AutoCloseable {
       // A full disk must not end training; the checkpoint's own report tells the user.
       broken = true;
       LOG.warn("{} is no longer written: {}", folder.metrics(), e.getMessage());
+    }
+  }
+
+  private void sync() {
+    try {
+      writer.sync();
+    } catch (IOException e) {
+      LOG.warn("{} was not synced: {}", folder.metrics(), e.getMessage());
     }
   }
 

@@ -19,9 +19,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// The driver's view of a run's checkpoints: which one to go on from, and how the workers' parts become a new one.
 final class RunCheckpoints implements CheckpointCommitter {
+  private static final Logger LOG = LoggerFactory.getLogger(RunCheckpoints.class);
+
   private final RunFolder folder;
   private final RunConfig config;
   private final long runId;
@@ -127,8 +131,17 @@ final class RunCheckpoints implements CheckpointCommitter {
             TextNode.valueOf(ConfigLoader.toYaml(config)),
             Map.of("java", Runtime.version().toString(), "bellows", version()));
     CheckpointCommit.commit(folder.store(), catalog.folder(step), content, parts);
-    catalog.retain(config.checkpoint().keep());
+    retain();
     return catalog.folder(step);
+  }
+
+  /// An old checkpoint that cannot be deleted is no fault of the new one.
+  private void retain() {
+    try {
+      catalog.retain(config.checkpoint().keep());
+    } catch (IOException e) {
+      LOG.warn("an old checkpoint in {} was not deleted: {}", folder.checkpoints(), e.getMessage());
+    }
   }
 
   private static String version() {

@@ -48,6 +48,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
   private final RunConfig config;
   private final Membership membership;
   private final CoordinatorLink link;
+  private final WorkerLog log;
   private final Deque<AutoCloseable> owned = new ArrayDeque<>();
 
   private final StepLoader loader;
@@ -66,8 +67,10 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
       TransportProvider network,
       Backend backend,
       DataSplits data,
-      Model model) {
+      Model model,
+      WorkerLog log) {
     this.spec = spec;
+    this.log = log;
     this.config = config;
     this.membership = membership;
     this.link = link;
@@ -75,7 +78,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     try {
       int rank = membership.rank();
       int world = membership.members().size();
-      Transport transport = own(network.open(transportOptions()));
+      Transport transport = own(connect(network));
       Collectives collectives =
           new Collectives(transport, (peer, waited) -> check(transport, peer, waited));
       BatchTree tree = new BatchTree(config.batch().groups(), world);
@@ -118,6 +121,15 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
       if (!built) {
         close();
       }
+    }
+  }
+
+  private Transport connect(TransportProvider network) {
+    try {
+      return network.open(transportOptions());
+    } catch (IllegalStateException e) {
+      // Too little shared memory, no free port: the transport's sentence says what to do.
+      throw new BellowsException(ErrorCategory.RESOURCE, e.getMessage(), e);
     }
   }
 
@@ -187,6 +199,17 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
   public void stepDone(long step, StepRecord record, double seconds) {
     progress.accept(step);
     link.progress(step, "training");
+    if (step == resumeStep + 1 || step % config.log().every() == 0) {
+      log.line(
+          String.format(
+              Locale.ROOT,
+              "step %d loss %.6f, %.3f s, waiting for data %.3f s, communication %.3f s",
+              step,
+              record.loss(),
+              seconds,
+              record.dataSeconds(),
+              record.communicationSeconds()));
+    }
     if (membership.rank() == 0) {
       link.send(
           new StepReport(
@@ -237,7 +260,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     if (!stopped && step > resumeStep) {
       evaluate(step, complete);
     }
-    if (step > resumeStep) {
+    if (step > resumeStep && !checkpointer.hasSaved(step)) {
       checkpointer.save(step);
     }
     checkpointer.awaitSettled();

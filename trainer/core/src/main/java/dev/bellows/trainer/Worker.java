@@ -83,10 +83,29 @@ public final class Worker {
           link.join(registration(backend, memory, endpoint), config.workers().startTimeout());
       generation = membership.generation();
       rank = membership.rank();
-      try (TrainingSession session =
-          new TrainingSession(spec, config, membership, link, network, backend, data, model)) {
-        session.run(completed -> step = completed);
+      try (WorkerLog log = new WorkerLog(RunFolder.of(spec.folder()), generation, rank)) {
+        train(membership, link, backend, data, model, log);
       }
+    }
+  }
+
+  private void train(
+      Membership membership,
+      CoordinatorLink link,
+      Backend backend,
+      DataSplits data,
+      Model model,
+      WorkerLog log) {
+    log.line(
+        membership.members().get(rank).describe() + " of " + membership.members().size() + ", "
+            + backend.description());
+    try (TrainingSession session =
+        new TrainingSession(spec, config, membership, link, network, backend, data, model, log)) {
+      session.run(completed -> step = completed);
+      log.line("done at step " + step);
+    } catch (RuntimeException | Error e) {
+      log.failure(e);
+      throw e;
     }
   }
 

@@ -36,6 +36,11 @@ final class AttentionPass implements AutoCloseable {
     return plan;
   }
 
+  /// Below about 30 µs of one core the others are not woken.
+  private static boolean isLarge(Attention spec) {
+    return (double) spec.batch() * spec.heads() * spec.time() * spec.time() * spec.headWidth() >= 1 << 20;
+  }
+
   /// Drops the plans, because their products are about to be freed.
   void forget() {
     plans.clear();
@@ -44,7 +49,7 @@ final class AttentionPass implements AutoCloseable {
   void forward(Attention spec, long qkv, long out, long logSumExp) {
     AttentionPlan plan = plan(spec);
     List<ForwardStep> steps = plan.forward();
-    team.run(spec.batch() * spec.heads(), (tile, worker) -> forwardHead(spec, plan, steps, tile, worker, qkv, out, logSumExp));
+    team.run(isLarge(spec), spec.batch() * spec.heads(), (tile, worker) -> forwardHead(spec, plan, steps, tile, worker, qkv, out, logSumExp));
   }
 
   private void forwardHead(
@@ -94,7 +99,7 @@ final class AttentionPass implements AutoCloseable {
     List<BackwardStep> steps = plan.backward();
     // Heads that share keys add to the same gradients, so one tile takes them all, in order.
     int group = spec.heads() / spec.keyValueHeads();
-    team.run(spec.batch() * spec.keyValueHeads(), (tile, worker) -> {
+    team.run(isLarge(spec), spec.batch() * spec.keyValueHeads(), (tile, worker) -> {
       for (int i = 0; i < group; i++) {
         int batch = tile / spec.keyValueHeads();
         int head = tile % spec.keyValueHeads() * group + i;

@@ -36,7 +36,12 @@ final class ComputeTeam implements AutoCloseable {
 
   /// Runs tiles 0 to `tiles - 1` and returns when all are done. A single tile runs on the caller alone.
   void run(int tiles, TileTask task) {
-    if (tiles <= 1 || members.length == 0) {
+    run(true, tiles, task);
+  }
+
+  /// The same, on the caller alone unless `together`: for work so small that waking the others takes longer.
+  void run(boolean together, int tiles, TileTask task) {
+    if (!together || tiles <= 1 || members.length == 0) {
       for (int tile = 0; tile < tiles; tile++) {
         task.run(tile, 0);
       }

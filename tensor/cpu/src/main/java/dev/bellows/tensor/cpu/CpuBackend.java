@@ -231,7 +231,7 @@ public final class CpuBackend implements Backend {
     partials.require(Math.max(64, 4L * blocks * n));
     long sums = partials.address(0);
     long a = at(x);
-    team.run(blocks, (tile, worker) -> {
+    team.run((long) m * n >= RUN, blocks, (tile, worker) -> {
       int first = tile * rows;
       ReductionKernels.columns(a + 4L * first * n, Math.min(rows, m - first), n, sums + 4L * tile * n);
     });
@@ -268,7 +268,7 @@ public final class CpuBackend implements Backend {
     int blocks = TileGrid.ceilDivide(m, rows);
     partials.require(Math.max(64, 8L * blocks * n));
     long sums = partials.address(0);
-    team.run(blocks, (tile, worker) -> {
+    team.run((long) m * n >= RUN, blocks, (tile, worker) -> {
       int first = tile * rows;
       long at = 4L * first * n;
       long block = sums + 8L * tile * n;

@@ -35,6 +35,7 @@ final class CheckpointLedger implements AutoCloseable {
           });
   private int committing;
   private String newest;
+  private Outcome last = new Outcome(-1, "", 0, "");
 
   CheckpointLedger(int worldSize, CheckpointCommitter committer, RunListener listener, String newest) {
     this.worldSize = worldSize;
@@ -73,12 +74,7 @@ final class CheckpointLedger implements AutoCloseable {
     } catch (Exception e) {
       failure = e.getMessage() == null ? e.toString() : e.getMessage();
     }
-    try {
-      committer.discard(step);
-    } catch (Exception e) {
-      failure += "; and what was written could not be removed: " + e.getMessage();
-    }
-    return new Outcome(step, "", stall, failure);
+    return giveUp(step, failure);
   }
 
   /// The next settled checkpoint, reported to the listener and returned to be told to the workers.
@@ -88,6 +84,7 @@ final class CheckpointLedger implements AutoCloseable {
       return Optional.empty();
     }
     committing--;
+    last = outcome;
     boolean committed = outcome.failure().isEmpty();
     if (committed) {
       newest = outcome.folder();
@@ -101,16 +98,24 @@ final class CheckpointLedger implements AutoCloseable {
   /// Removes what was written of checkpoints that can no longer become complete.
   void abandon() {
     for (long step : open.keySet()) {
-      commits.execute(
-          () -> {
-            try {
-              committer.discard(step);
-            } catch (Exception e) {
-              listener.checkpointFailed(step, "what was written could not be removed: " + e.getMessage());
-            }
-          });
+      committing++;
+      commits.execute(() -> outcomes.add(giveUp(step, "the run ended before all workers had written")));
     }
     open.clear();
+  }
+
+  private Outcome giveUp(long step, String failure) {
+    try {
+      committer.discard(step);
+      return new Outcome(step, "", 0, failure);
+    } catch (Exception e) {
+      return new Outcome(step, "", 0, failure + "; and what was written could not be removed: " + e.getMessage());
+    }
+  }
+
+  /// Why the last settled checkpoint failed, if it is that of `step`.
+  Optional<String> failureOf(long step) {
+    return last.step() == step && !last.failure().isEmpty() ? Optional.of(last.failure()) : Optional.empty();
   }
 
   boolean isSettled() {
@@ -122,6 +127,7 @@ final class CheckpointLedger implements AutoCloseable {
     return newest;
   }
 
+  /// Ends the commit thread once it has done what it was given.
   @Override
   public void close() {
     commits.shutdown();

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.LockSupport;
 
@@ -43,7 +44,6 @@ public final class Coordinator {
 
   private static final int GENERATION = 1;
   private static final long SEND_TIMEOUT_NANOS = Duration.ofMillis(500).toNanos();
-  private static final long CAUSE_PATIENCE_NANOS = Duration.ofSeconds(4).toNanos();
 
   private final Settings settings;
   private final ControlEndpoint endpoint;
@@ -51,13 +51,14 @@ public final class Coordinator {
   private final CheckpointLedger checkpoints;
   private final MessageCodec codec = new MessageCodec();
   private final ConcurrentLinkedQueue<Runnable> requests = new ConcurrentLinkedQueue<>();
-  private final FirstCause cause = new FirstCause(CAUSE_PATIENCE_NANOS);
+  private final FirstCause cause;
   private final Roster roster;
   private final long startNanos = System.nanoTime();
 
   private List<Member> members = List.of();
   private long[] lastHeardNanos = new long[0];
   private final BitSet finished = new BitSet();
+  private final BitSet failed = new BitSet();
   private boolean stopRequested;
   private boolean stopped;
   private long nextPulseNanos;
@@ -79,6 +80,8 @@ public final class Coordinator {
     this.checkpoints =
         new CheckpointLedger(settings.workers(), committer, listener, settings.resumeFrom());
     this.step = settings.resumeStep();
+    // Long enough for a lost worker's heartbeats to be missed after its peers have missed its data.
+    this.cause = new FirstCause(settings.heartbeat().toNanos() * (settings.missed() + 1));
   }
 
   /// Asks the workers to save a checkpoint at the next step boundary and end.
@@ -121,7 +124,6 @@ public final class Coordinator {
         LockSupport.parkNanos(Duration.ofMillis(2).toNanos());
       }
     }
-    checkpoints.close();
     listener.ended(report);
     return report;
   }
@@ -140,9 +142,11 @@ public final class Coordinator {
       return 0;
     }
     nextPulseNanos = now + settings.heartbeat().toNanos();
-    broadcast(new ControlMessage.Pulse(settings.runId(), GENERATION));
+    // Dead receivers may take a quarter of the time between two pulses, or the living would miss theirs.
+    long patience = settings.heartbeat().toNanos() / (4L * settings.workers());
+    broadcast(new ControlMessage.Pulse(settings.runId(), GENERATION), patience);
     if (stopRequested) {
-      broadcast(new ControlMessage.Stop(settings.runId(), GENERATION));
+      broadcast(new ControlMessage.Stop(settings.runId(), GENERATION), patience);
     }
     return 1;
   }
@@ -166,7 +170,8 @@ public final class Coordinator {
     }
     long silence = settings.heartbeat().toNanos() * settings.missed();
     for (Member member : members) {
-      if (!finished.get(member.rank()) && now - lastHeardNanos[member.rank()] > silence) {
+      boolean left = finished.get(member.rank()) || failed.get(member.rank());
+      if (!left && now - lastHeardNanos[member.rank()] > silence) {
         lost(
             member,
             Strength.SILENT,
@@ -196,6 +201,14 @@ public final class Coordinator {
       return report(Outcome.STOPPED, ErrorCategory.INTERNAL, "stopped before the first step", "");
     }
     if (!members.isEmpty() && finished.cardinality() == members.size() && checkpoints.isSettled()) {
+      Optional<String> unsaved = checkpoints.failureOf(step);
+      if (unsaved.isPresent()) {
+        return report(
+            Outcome.FAILED,
+            ErrorCategory.STORAGE,
+            "step " + step + " is done but could not be saved: " + unsaved.get(),
+            "");
+      }
       return stopped
           ? report(Outcome.STOPPED, ErrorCategory.INTERNAL, "stopped after step " + step, "")
           : report(Outcome.FINISHED, ErrorCategory.INTERNAL, "finished at step " + step, "");
@@ -205,6 +218,10 @@ public final class Coordinator {
 
   private RunReport report(
       Outcome outcome, ErrorCategory category, String sentence, String detail) {
+    checkpoints.close();
+    while (checkpoints.poll().isPresent()) {
+      // What was under way at the end is told too.
+    }
     return new RunReport(
         outcome,
         step,
@@ -334,15 +351,23 @@ public final class Coordinator {
     if (failure.rank() >= 0 && !heard(failure.generation(), failure.rank())) {
       return;
     }
-    boolean own = failure.lostPeer() < 0;
-    String who =
-        failure.rank() < 0 ? "" : " (" + members.get(failure.rank()).describe() + ", step " + failure.step() + ")";
+    if (failure.rank() >= 0) {
+      failed.set(failure.rank());
+    }
     cause.add(
-        own ? Strength.OWN_ERROR : Strength.PEER_UNREACHABLE,
+        failure.lostPeer() < 0 ? Strength.OWN_ERROR : Strength.PEER_UNREACHABLE,
         failure.category(),
-        failure.sentence() + who,
+        sentence(failure),
         failure.detail(),
         System.nanoTime());
+  }
+
+  /// The failure with its place, unless all ranks found it together.
+  private String sentence(Failure failure) {
+    boolean common = failure.rank() < 0 || failure.category() == ErrorCategory.NUMERIC;
+    return common
+        ? failure.sentence()
+        : members.get(failure.rank()).describe() + " at step " + failure.step() + ": " + failure.sentence();
   }
 
   private void onFinished(ControlMessage.Finished end) {
@@ -354,16 +379,24 @@ public final class Coordinator {
   }
 
   private void broadcast(ControlMessage message) {
+    broadcast(message, SEND_TIMEOUT_NANOS);
+  }
+
+  private void broadcast(ControlMessage message, long timeoutNanos) {
     List<Member> receivers = new ArrayList<>(members.isEmpty() ? roster.members() : members);
     for (Member member : receivers) {
       if (!finished.get(member.rank()) || members.isEmpty()) {
-        send(member.controlAddress(), message);
+        send(member.controlAddress(), message, timeoutNanos);
       }
     }
   }
 
   private void send(String address, ControlMessage message) {
+    send(address, message, SEND_TIMEOUT_NANOS);
+  }
+
+  private void send(String address, ControlMessage message, long timeoutNanos) {
     // A message that cannot be handed over is repeated by its nature (pulse, membership) or its receiver is lost, which silence will show.
-    boolean unused = endpoint.send(address, codec.encode(message), SEND_TIMEOUT_NANOS);
+    boolean unused = endpoint.send(address, codec.encode(message), timeoutNanos);
   }
 }

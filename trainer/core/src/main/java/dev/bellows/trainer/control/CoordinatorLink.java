@@ -10,12 +10,15 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.LockSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// A worker's link to the coordinator: one thread that beats the heart, sends what others queue, and receives. It never waits behind a
 /// native call or a disk.
 ///
 /// All public methods may be called by any thread.
 public final class CoordinatorLink implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(CoordinatorLink.class);
   private static final long REGISTER_AGAIN_NANOS = Duration.ofMillis(500).toNanos();
   private static final long SEND_TIMEOUT_NANOS = Duration.ofMillis(500).toNanos();
   private static final long IDLE_NANOS = Duration.ofMillis(1).toNanos();
@@ -104,12 +107,22 @@ public final class CoordinatorLink implements AutoCloseable {
   }
 
   private void loop() {
+    try {
+      converse();
+    } catch (RuntimeException e) {
+      LOG.error("the link to the driver failed", e);
+      ended = "the link to the driver at " + coordinator + " failed: " + e;
+    }
+  }
+
+  private void converse() {
     long nextBeat = System.nanoTime();
     while (!closing || !outgoing.isEmpty()) {
       int work = endpoint.poll(this::onBytes) + flush();
       long now = System.nanoTime();
       if (now - nextBeat >= 0) {
-        nextBeat = now + (membership == null ? REGISTER_AGAIN_NANOS : heartbeatNanos);
+        // Never later than a heartbeat, so that an admitted worker is not taken for a silent one.
+        nextBeat = now + (membership == null ? Math.min(REGISTER_AGAIN_NANOS, heartbeatNanos) : heartbeatNanos);
         beat(now);
       }
       if (work == 0) {

@@ -1,0 +1,88 @@
+package dev.bellows.benchmarks;
+
+import dev.bellows.tensor.Backend;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/// A side whose backend's operations are timed; writes the table when it closes.
+final class ProfiledSide implements TrainingSide {
+  /// Builds the side on the timed backend.
+  @FunctionalInterface
+  interface Opener {
+    TrainingSide open(Backend timed) throws IOException;
+  }
+
+  private final TrainingSide side;
+  private final OperationTimer timer;
+  private final Path file;
+  private long steps;
+  private long nanos;
+
+  private ProfiledSide(TrainingSide side, OperationTimer timer, Path file) {
+    this.side = side;
+    this.timer = timer;
+    this.file = file;
+  }
+
+  static ProfiledSide open(Backend backend, Path file, Opener opener) throws IOException {
+    OperationTimer timer = new OperationTimer(backend);
+    return new ProfiledSide(opener.open(timer.backend()), timer, file);
+  }
+
+  /// Starts counting anew.
+  void reset() {
+    timer.reset();
+    steps = 0;
+    nanos = 0;
+  }
+
+  @Override
+  public double step() {
+    long start = System.nanoTime();
+    double loss = side.step();
+    nanos += System.nanoTime() - start;
+    steps++;
+    return loss;
+  }
+
+  @Override
+  public double productRate() {
+    return side.productRate();
+  }
+
+  @Override
+  public String description() {
+    return side.description();
+  }
+
+  @Override
+  public void close() {
+    List<OperationTimer.Entry> entries = timer.entries();
+    side.close();
+    try {
+      Files.write(file, table(entries));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private List<String> table(List<OperationTimer.Entry> entries) {
+    double inside = entries.stream().mapToDouble(OperationTimer.Entry::millis).sum();
+    List<String> lines = new ArrayList<>();
+    lines.add(line(nanos / 1e6, steps, "whole step"));
+    lines.add(line(nanos / 1e6 - inside, steps, "outside of the backend"));
+    for (OperationTimer.Entry entry : entries) {
+      lines.add(line(entry.millis(), entry.calls(), entry.name()));
+    }
+    return lines;
+  }
+
+  private String line(double millis, long calls, String name) {
+    return String.format(Locale.ROOT, "%9.2f ms %6.1f  %s", millis / Math.max(1, steps), (double) calls / Math.max(1, steps), name);
+  }
+}
