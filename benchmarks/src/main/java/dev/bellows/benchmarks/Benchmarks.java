@@ -2,6 +2,7 @@ package dev.bellows.benchmarks;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
@@ -21,13 +22,14 @@ public final class Benchmarks {
   private Benchmarks() {}
 
   /// Runs `arguments[0]` with the rest and ends the JVM with its exit code.
-  public static void main(String[] arguments) throws IOException {
+  public static void main(String[] arguments) {
     System.exit(run(arguments, System.out, System.err));
   }
 
-  /// Runs benchmark `arguments[0]` with the remaining arguments and returns its exit code: 0 done, 1 a check of the benchmark failed, 2
+  /// Runs benchmark `arguments[0]` with the remaining arguments and returns its exit code: 0 done, 1 a check of the
+  /// benchmark failed or a side of it died, 2
   /// unknown name or bad arguments, said in one sentence on `errors`.
-  public static int run(String[] arguments, PrintStream out, PrintStream errors) throws IOException {
+  public static int run(String[] arguments, PrintStream out, PrintStream errors) {
     Benchmark benchmark = arguments.length == 0 ? null : BY_NAME.get(arguments[0]);
     if (benchmark == null) {
       errors.println((arguments.length == 0 ? "bench needs a name" : "there is no benchmark called " + arguments[0]) + "; known are " + String.join(", ", BY_NAME.keySet()));
@@ -38,6 +40,9 @@ public final class Benchmarks {
     } catch (ParameterException | IllegalArgumentException e) {
       errors.println("bench " + arguments[0] + ": " + e.getMessage());
       return 2;
+    } catch (IOException | UncheckedIOException e) {
+      errors.println("bench " + arguments[0] + ": " + e.getMessage());
+      return 1;
     }
   }
 

@@ -42,6 +42,7 @@ final class EngineBenchmark {
     try {
       inputs.write(options.seed);
       out.println("model: " + shape + ", " + shape.weightCount() + " weights, " + options.threads + " threads");
+      warnWhenBusy();
       List<LibtorchCalibration.Candidate> candidates = new ArrayList<>();
       LibtorchOptions peer = choosePeer(candidates);
       EngineResult result = compare(peer);
@@ -54,6 +55,14 @@ final class EngineBenchmark {
       return result.lossDifference() <= options.tolerance ? 0 : 1;
     } finally {
       deleteWork();
+    }
+  }
+
+  /// Both sides' threads wait for each other at every product, so one busy neighbour costs more than its share.
+  private void warnWhenBusy() throws IOException {
+    double load = Environment.load();
+    if (load > 0.5) {
+      out.println("the machine is busy (load " + load + " before the start): the ratio below says little; repeat it on an idle machine");
     }
   }
 
@@ -104,7 +113,7 @@ final class EngineBenchmark {
       ours.resetProfile();
       ours.steps(options.steps);
     }
-    out.println("where our time goes (ms per step, calls per step; more in " + table + "):");
+    out.println("where our time goes (per step; cpu: the calling thread's share; more in " + table + "):");
     Files.readAllLines(table).stream().limit(30).forEach(out::println);
   }
 

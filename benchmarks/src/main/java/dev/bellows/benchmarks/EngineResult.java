@@ -55,7 +55,7 @@ record EngineResult(GptShape shape, Side ours, Side theirs) {
     double largest = 0;
     for (int i = 0; i < ours.losses.length; i++) {
       double difference = Math.abs(ours.losses[i] - theirs.losses[i]);
-      largest = Double.isNaN(difference) ? Double.POSITIVE_INFINITY : Math.max(largest, difference);
+      largest = Math.max(largest, Double.isNaN(difference) ? Double.POSITIVE_INFINITY : difference);
     }
     return largest;
   }

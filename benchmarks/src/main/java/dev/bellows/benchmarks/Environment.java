@@ -68,6 +68,11 @@ final class Environment {
     return facts;
   }
 
+  /// Load average of the last minute: runnable threads of all processes.
+  static double load() throws IOException {
+    return Double.parseDouble(firstLine(Path.of("/proc/loadavg")).split(" ")[0]);
+  }
+
   private static String firstLine(Path file) throws IOException {
     try (var lines = Files.lines(file)) {
       return lines.findFirst().orElse("");

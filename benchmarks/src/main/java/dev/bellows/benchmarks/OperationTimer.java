@@ -1,7 +1,10 @@
 package dev.bellows.benchmarks;
 
 import dev.bellows.tensor.Backend;
+import dev.bellows.tensor.Gemm;
 import dev.bellows.tensor.Tensor;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
@@ -17,10 +20,19 @@ final class OperationTimer {
   ///
   /// @param name operation, flags and shapes
   /// @param millis total time
+  /// @param processorMillis total processor time of the calling thread, which shares the work with the backend's others
   /// @param calls how often
-  record Entry(String name, double millis, long calls) {}
+  record Entry(String name, double millis, double processorMillis, long calls) {}
 
-  private final Map<String, long[]> nanosAndCalls = new HashMap<>();
+  private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
+
+  private static final class Counts {
+    private long nanos;
+    private long processorNanos;
+    private long calls;
+  }
+
+  private final Map<String, Counts> counts = new HashMap<>();
   private final Backend timed;
 
   /// Times the operations of `backend`.
@@ -31,15 +43,17 @@ final class OperationTimer {
   }
 
   private Object call(Backend backend, Method method, Object[] arguments) throws Throwable {
+    long processorStart = THREADS.getCurrentThreadCpuTime();
     long start = System.nanoTime();
     try {
       return method.invoke(backend, arguments);
     } catch (InvocationTargetException e) {
       throw e.getCause();
     } finally {
-      long[] counts = nanosAndCalls.computeIfAbsent(key(method, arguments), name -> new long[2]);
-      counts[0] += System.nanoTime() - start;
-      counts[1]++;
+      Counts kind = counts.computeIfAbsent(key(method, arguments), name -> new Counts());
+      kind.nanos += System.nanoTime() - start;
+      kind.processorNanos += THREADS.getCurrentThreadCpuTime() - processorStart;
+      kind.calls++;
     }
   }
 
@@ -48,7 +62,7 @@ final class OperationTimer {
     for (Object argument : arguments == null ? new Object[0] : arguments) {
       if (argument instanceof Tensor tensor) {
         text.append(tensor.shape());
-      } else if (argument instanceof dev.bellows.tensor.Gemm gemm) {
+      } else if (argument instanceof Gemm gemm) {
         text.append(gemm.transposeA() ? " T" : " N").append(gemm.transposeB() ? "T" : "N").append(gemm.accumulate() ? "+=" : "");
       }
     }
@@ -62,14 +76,18 @@ final class OperationTimer {
 
   /// Forgets what was counted.
   void reset() {
-    nanosAndCalls.clear();
+    counts.clear();
   }
 
   /// What was counted since the last [#reset], the slowest first.
   List<Entry> entries() {
-    return nanosAndCalls.entrySet().stream()
-        .map(entry -> new Entry(entry.getKey(), entry.getValue()[0] / 1e6, entry.getValue()[1]))
+    return counts.entrySet().stream()
+        .map(entry -> entry(entry.getKey(), entry.getValue()))
         .sorted(Comparator.comparingDouble(Entry::millis).reversed())
         .toList();
+  }
+
+  private static Entry entry(String name, Counts kind) {
+    return new Entry(name, kind.nanos / 1e6, kind.processorNanos / 1e6, kind.calls);
   }
 }

@@ -74,15 +74,17 @@ final class ProfiledSide implements TrainingSide {
   private List<String> table(List<OperationTimer.Entry> entries) {
     double inside = entries.stream().mapToDouble(OperationTimer.Entry::millis).sum();
     List<String> lines = new ArrayList<>();
-    lines.add(line(nanos / 1e6, steps, "whole step"));
-    lines.add(line(nanos / 1e6 - inside, steps, "outside of the backend"));
+    lines.add(String.format(Locale.ROOT, "%9s %9s %6s", "ms", "cpu ms", "calls"));
+    lines.add(line(nanos / 1e6, Double.NaN, steps, "whole step"));
+    lines.add(line(nanos / 1e6 - inside, Double.NaN, steps, "outside of the backend"));
     for (OperationTimer.Entry entry : entries) {
-      lines.add(line(entry.millis(), entry.calls(), entry.name()));
+      lines.add(line(entry.millis(), entry.processorMillis(), entry.calls(), entry.name()));
     }
     return lines;
   }
 
-  private String line(double millis, long calls, String name) {
-    return String.format(Locale.ROOT, "%9.2f ms %6.1f  %s", millis / Math.max(1, steps), (double) calls / Math.max(1, steps), name);
+  private String line(double millis, double processorMillis, long calls, String name) {
+    double count = Math.max(1, steps);
+    return String.format(Locale.ROOT, "%9.2f %9.2f %6.1f  %s", millis / count, processorMillis / count, calls / count, name);
   }
 }
