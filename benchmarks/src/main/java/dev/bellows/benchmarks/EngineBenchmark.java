@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -74,7 +75,7 @@ final class EngineBenchmark {
     LibtorchOptions best = calibration.best(Environment.instructionSets());
     candidates.addAll(calibration.measured());
     for (LibtorchCalibration.Candidate candidate : candidates) {
-      out.printf("libtorch %8.1f ms  %s%n", candidate.millis(), candidate.options());
+      out.printf(Locale.ROOT, "libtorch %8.1f ms  %s%n", candidate.millis(), candidate.options());
     }
     return best;
   }
@@ -93,6 +94,9 @@ final class EngineBenchmark {
       for (int turn = 0; turn < options.alternations; turn++) {
         theirTurns.add(theirs.steps(options.steps));
         ourTurns.add(ours.steps(options.steps));
+        double ourMedian = EngineResult.median(ourTurns.getLast().millis());
+        double theirMedian = EngineResult.median(theirTurns.getLast().millis());
+        out.printf(Locale.ROOT, "turn %d: ours %.1f ms, theirs %.1f ms, ratio %.3f%n", turn + 1, ourMedian, theirMedian, theirMedian / ourMedian);
       }
       // Memory before the rates: their square operands are no part of a step.
       long ourMemory = ours.peakMemory();

@@ -8,6 +8,7 @@ import dev.bellows.trainer.control.BellowsException;
 import dev.bellows.trainer.control.Coordinator;
 import dev.bellows.trainer.control.ErrorCategory;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -24,7 +25,7 @@ import org.slf4j.LoggerFactory;
 /// or whatever cluster spark-submit chose.
 final class SparkLauncher implements WorkerLauncher {
   private static final Logger LOG = LoggerFactory.getLogger(SparkLauncher.class);
-  private static final int LEAVE_SECONDS = 5;
+  private static final int LEAVE_SECONDS = 2;
 
   private final JavaSparkContext spark;
   private final WorkersSection workers;
@@ -80,6 +81,8 @@ final class SparkLauncher implements WorkerLauncher {
     } catch (ExecutionException e) {
       coordinator.fail(
           ErrorCategory.RESOURCE, "Spark ended the job: " + firstLine(e.getCause().getMessage()));
+    } catch (CancellationException e) {
+      // The run is over and some worker did not leave: whoever cancelled knows.
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -97,12 +100,20 @@ final class SparkLauncher implements WorkerLauncher {
       }
     } catch (TimeoutException e) {
       job.cancel(true);
+      killExecutors();
     } catch (ExecutionException e) {
       LOG.info("the Spark job ended: {}", e.getMessage());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } finally {
       spark.close();
+    }
+  }
+
+  /// The executors of the embedded cluster are this process's children. One that is frozen would make Spark wait ten seconds for its end.
+  private void killExecutors() {
+    if (spark.master().startsWith("local-cluster")) {
+      ProcessHandle.current().descendants().forEach(ProcessHandle::destroyForcibly);
     }
   }
 }

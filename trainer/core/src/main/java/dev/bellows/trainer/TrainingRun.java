@@ -87,8 +87,7 @@ public final class TrainingRun {
     folder.writeNonce(nonce);
     writeConfig(folder);
     try (WorkerLauncher workers = launcher.get();
-        ControlEndpoint endpoint =
-            network.openControl(workers.driverAddress(), config.transport().controlPort());
+        ControlEndpoint endpoint = openControl(workers.driverAddress());
         MetricsWriter metrics =
             new MetricsWriter(folder, resume.step(), model.rowsPerSample())) {
       ConsoleReporter console =
@@ -109,6 +108,17 @@ public final class TrainingRun {
           config.workers().count(),
           coordinator);
       return coordinator.run();
+    }
+  }
+
+  private ControlEndpoint openControl(String address) {
+    try {
+      return network.openControl(address, config.transport().controlPort());
+    } catch (IllegalStateException e) {
+      throw new BellowsException(
+          ErrorCategory.RESOURCE,
+          "the driver cannot listen for its workers: " + e.getMessage() + " (transport.controlPort)",
+          e);
     }
   }
 
