@@ -237,7 +237,7 @@ class CorruptionTest {
     assertRefused("two tensors are named mask", "\"name\" : \"page\"", "\"name\" : \"mask\"");
     assertRefused("cannot name a tensor", "\"name\" : \"page\"", "\"name\" : \"__page\"");
     assertRefused("the manifest says", "\"shape\" : [ 1000 ]", "\"shape\" : [ 1001 ]");
-    assertRefused("long overflow", "\"shape\" : [ 1000 ]", "\"shape\" : [ 9223372036854775807, 3 ]");
+    assertRefused("more than a long holds", "\"shape\" : [ 1000 ]", "\"shape\" : [ 9223372036854775807, 3 ]");
     assertRefused("DType", "\"dtype\" : \"U8\"", "\"dtype\" : \"U9\"");
     assertRefused("of kind 'bellows.other'", "\"bellows.checkpoint\"", "\"bellows.other\"");
     assertRefused("is in no piece", "\"parts\" : [ {", "\"parts\" : [ ], \"x\" : [ {", "\"x\"", "unknown key");
