@@ -47,7 +47,12 @@ final class SparkLauncher implements WorkerLauncher {
 
   @Override
   public String description() {
-    return "Spark " + spark.version() + " at " + spark.master() + ", application " + spark.sc().applicationId();
+    return "Spark "
+        + spark.version()
+        + " at "
+        + spark.master()
+        + ", application "
+        + spark.sc().applicationId();
   }
 
   @Override
@@ -63,7 +68,8 @@ final class SparkLauncher implements WorkerLauncher {
             new SparkListener() {
               @Override
               public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
-                coordinator.executorLost(removed.executorId(), "executor removed: " + removed.reason());
+                coordinator.executorLost(
+                    removed.executorId(), "executor removed: " + removed.reason());
               }
             });
     List<Integer> partitions = IntStream.range(0, count).boxed().toList();

@@ -50,7 +50,11 @@ class CheckpointToolsTest {
     Cli resumed = Cli.run(folder, "resume", run.toString(), "workers.count=1");
     assertEquals(0, resumed.exitCode(), resumed.output());
     assertTrue(
-        resumed.output().lines().anyMatch(line -> line.startsWith("the checkpoint of step 100 is damaged and not used: ")),
+        resumed
+            .output()
+            .lines()
+            .anyMatch(
+                line -> line.startsWith("the checkpoint of step 100 is damaged and not used: ")),
         resumed.output());
     reference.assertEqualTo(run, folder);
   }
@@ -72,19 +76,33 @@ class CheckpointToolsTest {
     Cli inspect = Cli.run(folder, "checkpoint", "inspect", reference.folder().toString());
     assertEquals(0, inspect.exitCode(), inspect.output());
     assertTrue(inspect.output().contains("step        100"), inspect.output());
-    assertTrue(inspect.output().lines().filter(line -> line.startsWith("part ")).count() >= 2, inspect.output());
-    assertTrue(inspect.output().lines().filter(line -> line.startsWith("tensor ")).count() > 20, inspect.output());
+    assertTrue(
+        inspect.output().lines().filter(line -> line.startsWith("part ")).count() >= 2,
+        inspect.output());
+    assertTrue(
+        inspect.output().lines().filter(line -> line.startsWith("tensor ")).count() > 20,
+        inspect.output());
     Cli verify = Cli.run(folder, "checkpoint", "verify", reference.folder().toString());
     assertEquals(0, verify.exitCode(), verify.output());
     List<Path> all = checkpoints(reference.folder());
-    Cli diff = Cli.run(folder, "checkpoint", "diff", all.getFirst().toString(), all.getLast().toString());
+    Cli diff =
+        Cli.run(folder, "checkpoint", "diff", all.getFirst().toString(), all.getLast().toString());
     assertEquals(1, diff.exitCode(), diff.output());
     assertTrue(diff.output().contains("steps 25 and 100"), diff.output());
   }
 
   @Test
   void generateWritesTheSameTextForTheSameSeed() throws Exception {
-    String[] args = {"generate", reference.folder().toString(), "--prompt", "the worker", "--length", "60", "--seed", "5"};
+    String[] args = {
+      "generate",
+      reference.folder().toString(),
+      "--prompt",
+      "the worker",
+      "--length",
+      "60",
+      "--seed",
+      "5"
+    };
     Cli first = Cli.run(folder, args);
     assertEquals(0, first.exitCode(), first.output());
     assertTrue(first.output().startsWith("the worker"), first.output());
@@ -96,13 +114,17 @@ class CheckpointToolsTest {
   void doctorFindsThisMachineReady() throws Exception {
     Cli doctor = Cli.run(folder, "doctor", "--folder", folder.resolve("runs").toString());
     assertEquals(0, doctor.exitCode(), doctor.output());
-    assertEquals(8, doctor.output().lines().filter(line -> line.startsWith("ok  ")).count(), doctor.output());
+    assertEquals(
+        8,
+        doctor.output().lines().filter(line -> line.startsWith("ok  ")).count(),
+        doctor.output());
     assertTrue(doctor.output().endsWith("everything is ready"), doctor.output());
   }
 
   /// Flips one bit of a byte that belongs to a tensor. Returns its offset.
   private static long flip(Path part, long seed) throws IOException {
-    try (FileChannel channel = FileChannel.open(part, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+    try (FileChannel channel =
+        FileChannel.open(part, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       Random random = new Random(seed);
       long offset = INSIDE_A_TENSOR - random.nextInt(4096);
       ByteBuffer one = ByteBuffer.allocate(1);
@@ -126,7 +148,11 @@ class CheckpointToolsTest {
 
   private static Path firstPart(Path checkpoint) throws IOException {
     try (Stream<Path> files = Files.list(checkpoint)) {
-      return files.filter(file -> file.toString().endsWith(".safetensors")).sorted().findFirst().orElseThrow();
+      return files
+          .filter(file -> file.toString().endsWith(".safetensors"))
+          .sorted()
+          .findFirst()
+          .orElseThrow();
     }
   }
 }

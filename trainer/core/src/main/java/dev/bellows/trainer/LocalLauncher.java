@@ -11,6 +11,7 @@ import java.util.List;
 public final class LocalLauncher implements WorkerLauncher {
   /// For workers that were told of the end.
   private static final Duration PATIENCE = Duration.ofSeconds(1);
+
   /// For workers that were asked by an interrupt, such as one that registers with a run that has ended.
   private static final Duration LAST_PATIENCE = Duration.ofSeconds(20);
 
@@ -44,7 +45,8 @@ public final class LocalLauncher implements WorkerLauncher {
   /// Where worker `partition` of `count` in this JVM runs; it may use `limitBytes`.
   static WorkerSite site(int partition, int count, long limitBytes) {
     long heap = Runtime.getRuntime().maxMemory() / count;
-    return new WorkerSite(partition, 0, "thread-" + partition, "localhost", "127.0.0.1", heap, limitBytes);
+    return new WorkerSite(
+        partition, 0, "thread-" + partition, "localhost", "127.0.0.1", heap, limitBytes);
   }
 
   /// Starts one worker.
@@ -60,7 +62,8 @@ public final class LocalLauncher implements WorkerLauncher {
     try {
       Worker.run(spec, site, network, models);
     } catch (RuntimeException | Error e) {
-      // It could not even reach the coordinator; without this word the run would wait for it until the start times out.
+      // It could not even reach the coordinator; without this word the run would wait for it until
+      // the start times out.
       coordinator.fail(ErrorCategory.INTERNAL, site.executor() + " ended with " + e);
     }
   }

@@ -35,9 +35,19 @@ class ConfigChangesTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"optimizer.learningRate=0.5", "optimizer.clip=2.0", "batch.micro=1", "batch.groups=8", "schedule.warmup=1", "backend=reference"})
+      strings = {
+        "optimizer.learningRate=0.5",
+        "optimizer.clip=2.0",
+        "batch.micro=1",
+        "batch.groups=8",
+        "schedule.warmup=1",
+        "backend=reference"
+      })
   void whatDecidesTheCourseIsTold(String override) {
-    String[] overrides = override.equals("batch.groups=8") ? new String[] {override, "batch.micro=1"} : new String[] {override};
+    String[] overrides =
+        override.equals("batch.groups=8")
+            ? new String[] {override, "batch.micro=1"}
+            : new String[] {override};
     ConfigChanges changes = change(overrides);
     assertEquals(List.of(), changes.forbidden());
     assertEquals(overrides.length, changes.allowed().size(), changes::toString);
@@ -45,13 +55,23 @@ class ConfigChangesTest {
 
   @Test
   void aChangeIsToldWithBothValues() {
-    assertEquals(List.of("optimizer.learningRate 0.01 → 0.5"), change("optimizer.learningRate=0.5").allowed());
+    assertEquals(
+        List.of("optimizer.learningRate 0.01 → 0.5"),
+        change("optimizer.learningRate=0.5").allowed());
     assertEquals(List.of("seed 7 → 8"), change("seed=8").forbidden());
   }
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"workers.count=4", "workers.threads=3", "transport.kind=udp", "checkpoint.every=1", "evaluate.every=1", "log.every=2", "run.name=other"})
+      strings = {
+        "workers.count=4",
+        "workers.threads=3",
+        "transport.kind=udp",
+        "checkpoint.every=1",
+        "evaluate.every=1",
+        "log.every=2",
+        "run.name=other"
+      })
   void whatChangesNoBitIsSilent(String override) {
     assertEquals(new ConfigChanges(List.of(), List.of()), change(override));
   }

@@ -36,7 +36,9 @@ class StepVoteTest {
         int self = rank;
         ranks.add(
             () -> {
-              try (Transport transport = network.open(new TransportOptions(1, 1, self, peers, "auto", 8192, 20_000_000_000L))) {
+              try (Transport transport =
+                  network.open(
+                      new TransportOptions(1, 1, self, peers, "auto", 8192, 20_000_000_000L))) {
                 StepVote vote = new StepVote(new Collectives(transport, (peer, waited) -> {}), 2);
                 vote.setStop(ballots[self].stop());
                 vote.setLoss(self, ballots[self].loss());
@@ -67,7 +69,8 @@ class StepVoteTest {
 
   @Test
   void nobodyStopsUnasked() throws InterruptedException {
-    StepRecord record = (StepRecord) vote(new Ballot(3, 16, false, 0), new Ballot(1, 16, false, 0)).getFirst();
+    StepRecord record =
+        (StepRecord) vote(new Ballot(3, 16, false, 0), new Ballot(1, 16, false, 0)).getFirst();
     assertEquals(false, record.stop());
   }
 

@@ -69,12 +69,17 @@ public final class CoordinatorLink implements AutoCloseable {
       if (System.nanoTime() - deadline > 0) {
         throw new BellowsException(
             ErrorCategory.TRANSPORT,
-            "the driver at " + coordinator + " did not admit the worker on host "
-                + register.member().host() + " within " + timeout.toSeconds()
+            "the driver at "
+                + coordinator
+                + " did not admit the worker on host "
+                + register.member().host()
+                + " within "
+                + timeout.toSeconds()
                 + " s; can this host reach the driver by UDP?");
       }
       if (Thread.interrupted()) {
-        throw new RunEndedException("the launcher asked the worker on host " + register.member().host() + " to leave");
+        throw new RunEndedException(
+            "the launcher asked the worker on host " + register.member().host() + " to leave");
       }
       LockSupport.parkNanos(IDLE_NANOS);
     }
@@ -126,7 +131,11 @@ public final class CoordinatorLink implements AutoCloseable {
       long now = System.nanoTime();
       if (now - nextBeat >= 0) {
         // Never later than a heartbeat, so that an admitted worker is not taken for a silent one.
-        nextBeat = now + (membership == null ? Math.min(REGISTER_AGAIN_NANOS, heartbeatNanos) : heartbeatNanos);
+        nextBeat =
+            now
+                + (membership == null
+                    ? Math.min(REGISTER_AGAIN_NANOS, heartbeatNanos)
+                    : heartbeatNanos);
         beat(now);
       }
       if (work == 0) {
@@ -145,7 +154,9 @@ public final class CoordinatorLink implements AutoCloseable {
       transmit(registration);
     }
     // From the first registration on the driver answers by pulses, unless the run is over already.
-    if (registration != null && now - lastPulseNanos > MISSED_PULSES * heartbeatNanos && ended == null) {
+    if (registration != null
+        && now - lastPulseNanos > MISSED_PULSES * heartbeatNanos
+        && ended == null) {
       ended =
           "the driver at " + coordinator + " has been silent for " + MISSED_PULSES + " heartbeats";
     }

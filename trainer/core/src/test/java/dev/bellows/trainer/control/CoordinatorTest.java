@@ -45,7 +45,8 @@ class CoordinatorTest {
   private final CheckpointCommitter committer =
       new CheckpointCommitter() {
         @Override
-        public String commit(long step, int worldSize, List<PartReport> parts, String trainerState) {
+        public String commit(
+            long step, int worldSize, List<PartReport> parts, String trainerState) {
           if (step == 13) {
             throw new IllegalStateException("disk full");
           }
@@ -80,7 +81,15 @@ class CoordinatorTest {
       send(
           new Register(
               runId,
-              new Member(-1, self.executor(), self.host(), self.pid(), partition, 0, endpoint.address(), "d"),
+              new Member(
+                  -1,
+                  self.executor(),
+                  self.host(),
+                  self.pid(),
+                  partition,
+                  0,
+                  endpoint.address(),
+                  "d"),
               1,
               plain.fingerprint(),
               "",
@@ -120,11 +129,14 @@ class CoordinatorTest {
   private Coordinator start(int workers, Duration heartbeat, RunListener listener) {
     Coordinator coordinator =
         new Coordinator(
-            new Coordinator.Settings(RUN, workers, "right", "from", 3, Duration.ofSeconds(20), heartbeat, 3),
+            new Coordinator.Settings(
+                RUN, workers, "right", "from", 3, Duration.ofSeconds(20), heartbeat, 3),
             driver,
             committer,
             listener);
-    running = CompletableFuture.supplyAsync(coordinator::run, task -> Thread.ofPlatform().daemon().name("coordinator").start(task));
+    running =
+        CompletableFuture.supplyAsync(
+            coordinator::run, task -> Thread.ofPlatform().daemon().name("coordinator").start(task));
     return coordinator;
   }
 
@@ -177,7 +189,9 @@ class CoordinatorTest {
     zero.register();
     assertEquals(0, zero.await(Membership.class).rank(), "the first answer may have been lost");
     Hand late = joined(7);
-    assertEquals("the run has started without this worker", late.await(ControlMessage.Refusal.class).sentence());
+    assertEquals(
+        "the run has started without this worker",
+        late.await(ControlMessage.Refusal.class).sentence());
     zero.finish(4, false);
     assertEquals(Outcome.FINISHED, report().outcome());
   }
@@ -233,7 +247,9 @@ class CoordinatorTest {
     RunReport report = report();
     assertEquals(Outcome.FAILED, report.outcome());
     assertEquals(ErrorCategory.DATA, report.category());
-    assertEquals("rank 1 on host h (executor executor-1, pid 11) at step 5: file is gone", report.sentence());
+    assertEquals(
+        "rank 1 on host h (executor executor-1, pid 11) at step 5: file is gone",
+        report.sentence());
     assertEquals("trace", report.detail());
     assertEquals(report.sentence(), two.await(Abort.class).reason());
   }
@@ -251,7 +267,9 @@ class CoordinatorTest {
       one.send(new ControlMessage.Heartbeat(RUN, 1, 1, 0, 4, "training"));
       Thread.sleep(20);
     }
-    assertEquals("rank 0 on host h (executor executor-0, pid 10) at step 5: rank 1 is gone", report().sentence());
+    assertEquals(
+        "rank 0 on host h (executor executor-0, pid 10) at step 5: rank 1 is gone",
+        report().sentence());
     assertEquals(ErrorCategory.TRANSPORT, report().category());
   }
 
@@ -263,7 +281,9 @@ class CoordinatorTest {
     zero.await(Membership.class);
     zero.fail(1, "rank 1 is gone");
     assertEquals(
-        "worker rank 1 on host h (executor executor-1, pid 11) was lost at step 4: 3 heartbeats in a row were missed", report().sentence());
+        "worker rank 1 on host h (executor executor-1, pid 11) was lost at step 4: 3 heartbeats in"
+            + " a row were missed",
+        report().sentence());
   }
 
   @Test
@@ -276,7 +296,8 @@ class CoordinatorTest {
     coordinator.executorLost("executor-1", "killed by signal 9");
     RunReport report = report();
     assertEquals(ErrorCategory.TRANSPORT, report.category());
-    assertTrue(report.sentence().endsWith("was lost at step 4: killed by signal 9"), report.sentence());
+    assertTrue(
+        report.sentence().endsWith("was lost at step 4: killed by signal 9"), report.sentence());
   }
 
   @Test
@@ -287,7 +308,8 @@ class CoordinatorTest {
   }
 
   private static CheckpointReport saved(int rank, long step, String failure) {
-    return new CheckpointReport(RUN, 1, rank, step, MessageCodec.list(List.of()), "{}", failure, 0.25 * rank);
+    return new CheckpointReport(
+        RUN, 1, rank, step, MessageCodec.list(List.of()), "{}", failure, 0.25 * rank);
   }
 
   @Test
@@ -363,7 +385,8 @@ class CoordinatorTest {
       assertEquals(membership, link.join(register, Duration.ofSeconds(20)));
       link.check();
       long start = System.nanoTime();
-      RunEndedException end = assertThrows(RunEndedException.class, () -> checkUntil(link, start + 20 * SECOND));
+      RunEndedException end =
+          assertThrows(RunEndedException.class, () -> checkUntil(link, start + 20 * SECOND));
       assertTrue(end.getMessage().contains("silent for 10 heartbeats"), end.getMessage());
     }
   }
@@ -382,7 +405,8 @@ class CoordinatorTest {
         CoordinatorLink link = link(endpoint)) {
       RuntimeException silent =
           assertThrows(
-              RuntimeException.class, () -> link.join(RosterTest.register(0, 0, "h"), Duration.ofSeconds(20)));
+              RuntimeException.class,
+              () -> link.join(RosterTest.register(0, 0, "h"), Duration.ofSeconds(20)));
       assertInstanceOf(RunEndedException.class, silent);
     }
   }
@@ -391,20 +415,25 @@ class CoordinatorTest {
   void aWorkerTellsThatItWasRefusedAbortedOrInterrupted() {
     MessageCodec codec = new MessageCodec();
     for (ControlMessage answer :
-        List.of(new ControlMessage.Refusal(RUN, ErrorCategory.RESOURCE, "too big"), new Abort(RUN, "too late"))) {
+        List.of(
+            new ControlMessage.Refusal(RUN, ErrorCategory.RESOURCE, "too big"),
+            new Abort(RUN, "too late"))) {
       try (ControlEndpoint endpoint = network.openControl("worker", 0);
           CoordinatorLink link = link(endpoint)) {
         assertTrue(driver.send(endpoint.address(), codec.encode(answer), SECOND));
         RuntimeException error =
             assertThrows(
-                RuntimeException.class, () -> link.join(RosterTest.register(0, 0, "h"), Duration.ofSeconds(20)));
+                RuntimeException.class,
+                () -> link.join(RosterTest.register(0, 0, "h"), Duration.ofSeconds(20)));
         assertEquals(answer instanceof Abort ? "too late" : "too big", error.getMessage());
       }
     }
     try (ControlEndpoint endpoint = network.openControl("worker", 0);
         CoordinatorLink link = link(endpoint)) {
       Thread.currentThread().interrupt();
-      assertThrows(RunEndedException.class, () -> link.join(RosterTest.register(0, 0, "h"), Duration.ofSeconds(20)));
+      assertThrows(
+          RunEndedException.class,
+          () -> link.join(RosterTest.register(0, 0, "h"), Duration.ofSeconds(20)));
     }
   }
 }

@@ -58,8 +58,10 @@ class FirstCauseTest {
         both.add(first, ErrorCategory.TRANSPORT, "first", "", 0);
         both.add(second, ErrorCategory.NUMERIC, "second", "", 1);
         boolean secondIsBetter = second.ordinal() < first.ordinal();
-        assertEquals(secondIsBetter ? "second" : "first", both.sentence(), first + " then " + second);
-        assertEquals(secondIsBetter ? ErrorCategory.NUMERIC : ErrorCategory.TRANSPORT, both.category());
+        assertEquals(
+            secondIsBetter ? "second" : "first", both.sentence(), first + " then " + second);
+        assertEquals(
+            secondIsBetter ? ErrorCategory.NUMERIC : ErrorCategory.TRANSPORT, both.category());
       }
     }
   }

@@ -19,23 +19,34 @@ import org.junit.jupiter.api.Test;
 
 class MessageCodecTest {
   private static final Member MEMBER = new Member(1, "thread-1", "hôst", 17, 1, 2, "a:1", "a:2");
-  private static final PartReport PART = new PartReport("save", "part.safetensors", 1L << 40, 12, "ab", 3, 4);
+  private static final PartReport PART =
+      new PartReport("save", "part.safetensors", 1L << 40, 12, "ab", 3, 4);
 
   private static final List<ControlMessage> ALL =
       List.of(
           new ControlMessage.Register(
-              -5, MEMBER, 2, "cpu", "cpu x", new MemoryNeed(1, 2, 3, 4, 5, 6, Long.MAX_VALUE), "nonce"),
+              -5,
+              MEMBER,
+              2,
+              "cpu",
+              "cpu x",
+              new MemoryNeed(1, 2, 3, 4, 5, 6, Long.MAX_VALUE),
+              "nonce"),
           new ControlMessage.Refusal(1, ErrorCategory.STORAGE, "no"),
-          new ControlMessage.Membership(1, 2, 0, MessageCodec.list(List.of(MEMBER, MEMBER)), "/a/b"),
+          new ControlMessage.Membership(
+              1, 2, 0, MessageCodec.list(List.of(MEMBER, MEMBER)), "/a/b"),
           new ControlMessage.Heartbeat(1, 2, 3, 4, 5, "training"),
           new ControlMessage.Pulse(Long.MIN_VALUE, 1),
-          new ControlMessage.StepReport(1, 1, 7, Double.NaN, Double.MIN_VALUE, 1e-3, 128, 0.5, 0.1, 0.2, 1L << 33),
+          new ControlMessage.StepReport(
+              1, 1, 7, Double.NaN, Double.MIN_VALUE, 1e-3, 128, 0.5, 0.1, 0.2, 1L << 33),
           new ControlMessage.EvaluationReport(1, 1, 7, 2.5, 0.25, 99, 0.125),
-          new ControlMessage.CheckpointReport(1, 1, 0, 7, MessageCodec.list(List.of(PART)), "{}", "", 0.001),
+          new ControlMessage.CheckpointReport(
+              1, 1, 0, 7, MessageCodec.list(List.of(PART)), "{}", "", 0.001),
           new ControlMessage.CheckpointResult(1, 1, 7, true),
           new ControlMessage.Stop(1, 1),
           new ControlMessage.Abort(1, "because"),
-          new ControlMessage.Failure(1, 1, 0, 7, -1, ErrorCategory.NUMERIC, "NaN", "x".repeat(16_000)),
+          new ControlMessage.Failure(
+              1, 1, 0, 7, -1, ErrorCategory.NUMERIC, "NaN", "x".repeat(16_000)),
           new ControlMessage.Finished(1, 1, 0, 7, false));
 
   private final MessageCodec codec = new MessageCodec();
@@ -60,7 +71,8 @@ class MessageCodecTest {
       assertEquals(Optional.empty(), codec.decode(Arrays.copyOf(bytes, bytes.length + 1)));
       for (int bit = 0; bit < 8 * bytes.length; bit += 1 + bit / 64) {
         bytes[bit / 8] ^= (byte) (1 << bit % 8);
-        assertEquals(Optional.empty(), codec.decode(bytes), message + " with bit " + bit + " flipped");
+        assertEquals(
+            Optional.empty(), codec.decode(bytes), message + " with bit " + bit + " flipped");
         bytes[bit / 8] ^= (byte) (1 << bit % 8);
       }
     }
@@ -108,6 +120,7 @@ class MessageCodecTest {
   void framesAsTheTestBelieves() {
     byte[] bytes = codec.encode(new ControlMessage.Stop(1, 1));
     assertEquals(
-        Optional.of(new ControlMessage.Stop(1, 1)), codec.decode(framed(Arrays.copyOfRange(bytes, 8, bytes.length))));
+        Optional.of(new ControlMessage.Stop(1, 1)),
+        codec.decode(framed(Arrays.copyOfRange(bytes, 8, bytes.length))));
   }
 }

@@ -21,7 +21,15 @@ class RosterTest {
   private static Register register(
       int partition, int attempt, String host, String fingerprint, MemoryNeed need, String nonce) {
     Member member =
-        new Member(-1, "executor-" + partition, host, 10 + partition, partition, attempt, "c:" + partition, "d:" + partition);
+        new Member(
+            -1,
+            "executor-" + partition,
+            host,
+            10 + partition,
+            partition,
+            attempt,
+            "c:" + partition,
+            "d:" + partition);
     return new Register(1, member, 2, fingerprint, "", need, nonce);
   }
 
@@ -68,10 +76,20 @@ class RosterTest {
   void refusesInOneSentence() {
     admit(register(0, 0, "a"));
     assertRefused(
-        register(1, 0, "b", "cpu", FITS, "it cannot read /x/nonce"), ErrorCategory.STORAGE, "host b ", "it cannot read /x/nonce", "run.folder");
+        register(1, 0, "b", "cpu", FITS, "it cannot read /x/nonce"),
+        ErrorCategory.STORAGE,
+        "host b ",
+        "it cannot read /x/nonce",
+        "run.folder");
     assertRefused(
-        register(1, 0, "b", "cpu", new MemoryNeed(1, 1, 1, 1, 1, 2, 6), "right"), ErrorCategory.RESOURCE, "host b needs", "workers.memory");
-    assertRefused(register(1, 0, "b", "gpu", FITS, "right"), ErrorCategory.CONFIGURATION, "host b computes with gpu but host a with cpu");
+        register(1, 0, "b", "cpu", new MemoryNeed(1, 1, 1, 1, 1, 2, 6), "right"),
+        ErrorCategory.RESOURCE,
+        "host b needs",
+        "workers.memory");
+    assertRefused(
+        register(1, 0, "b", "gpu", FITS, "right"),
+        ErrorCategory.CONFIGURATION,
+        "host b computes with gpu but host a with cpu");
     assertEquals(1, roster.count());
   }
 }
