@@ -179,13 +179,21 @@ final class Cli implements AutoCloseable {
     return lines.stream().map(Line::text).collect(Collectors.joining("\n"));
   }
 
-  /// What went to standard error, blank lines left out.
+  /// What went to standard error, without blank lines and the sentence that every JVM says about the vector module.
   List<String> errors() {
     return lines.stream()
         .filter(Line::error)
         .map(Line::text)
-        .filter(text -> !text.isBlank())
+        .filter(text -> !text.isBlank() && !text.startsWith("WARNING: Using incubator modules"))
         .toList();
+  }
+
+  /// What went to standard output.
+  String printed() {
+    return lines.stream()
+        .filter(line -> !line.error())
+        .map(Line::text)
+        .collect(Collectors.joining("\n"));
   }
 
   /// The workers that registered.
