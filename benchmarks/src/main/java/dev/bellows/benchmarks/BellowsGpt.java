@@ -45,17 +45,32 @@ final class BellowsGpt implements TrainingSide {
   private double lossSum;
 
   /// Takes `backend` over. `microBatch` divides the shape's batch.
-  BellowsGpt(GptShape shape, EngineInputs files, Backend backend, int microBatch) throws IOException {
+  BellowsGpt(GptShape shape, EngineInputs files, Backend backend, int microBatch)
+      throws IOException {
     if (microBatch < 1 || shape.batch() % microBatch != 0) {
-      throw new IllegalArgumentException("the micro-batch must divide the batch of " + shape.batch() + ", which " + microBatch + " does not");
+      throw new IllegalArgumentException(
+          "the micro-batch must divide the batch of "
+              + shape.batch()
+              + ", which "
+              + microBatch
+              + " does not");
     }
     this.shape = shape;
     this.files = files;
     this.backend = backend;
     this.microBatch = microBatch;
-    Gpt gpt = new Gpt(new GptConfig(shape.layers(), shape.heads(), shape.width(), shape.context(), shape.vocabulary(), true));
+    Gpt gpt =
+        new Gpt(
+            new GptConfig(
+                shape.layers(),
+                shape.heads(),
+                shape.width(),
+                shape.context(),
+                shape.vocabulary(),
+                true));
     store = new ParameterStore(backend, gpt.parameters());
-    backpropagation = new Backpropagation(backend, gpt, store, SavedTensors.keep(), WeightGradient.EXACT);
+    backpropagation =
+        new Backpropagation(backend, gpt, store, SavedTensors.keep(), WeightGradient.EXACT);
     tokens = files.tokens(arena);
     loadWeights();
     firstMoment = zeros(store.values().shape());
@@ -71,13 +86,15 @@ final class BellowsGpt implements TrainingSide {
       for (Parameter parameter : store.parameters()) {
         GptShape.Weight weight = byName.remove(parameter.name());
         if (weight == null || weight.elements() != parameter.shape().elements()) {
-          throw new IllegalArgumentException("the weights file has no tensor " + parameter + "; it has " + byName.keySet());
+          throw new IllegalArgumentException(
+              "the weights file has no tensor " + parameter + "; it has " + byName.keySet());
         }
         backend.upload(file.asSlice(weight.offset() * 4, weight.elements() * 4), parameter.value());
       }
     }
     if (!byName.isEmpty()) {
-      throw new IllegalArgumentException("the model has no parameters for the tensors " + byName.keySet());
+      throw new IllegalArgumentException(
+          "the model has no parameters for the tensors " + byName.keySet());
     }
   }
 
@@ -181,24 +198,26 @@ final class BellowsGpt implements TrainingSide {
 
   @Override
   public double productRate() {
-    return ProductRate.best(shape, (rows, inner, columns) -> {
-      Tensor a = ones(rows, inner);
-      Tensor b = ones(columns, inner);
-      Tensor c = ones(rows, columns);
-      return new ProductRate.Product() {
-        @Override
-        public void run() {
-          backend.gemm(Gemm.NT, a, b, c);
-        }
+    return ProductRate.best(
+        shape,
+        (rows, inner, columns) -> {
+          Tensor a = ones(rows, inner);
+          Tensor b = ones(columns, inner);
+          Tensor c = ones(rows, columns);
+          return new ProductRate.Product() {
+            @Override
+            public void run() {
+              backend.gemm(Gemm.NT, a, b, c);
+            }
 
-        @Override
-        public void close() {
-          a.close();
-          b.close();
-          c.close();
-        }
-      };
-    });
+            @Override
+            public void close() {
+              a.close();
+              b.close();
+              c.close();
+            }
+          };
+        });
   }
 
   private Tensor ones(long... dims) {

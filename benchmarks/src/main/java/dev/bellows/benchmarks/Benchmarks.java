@@ -17,7 +17,8 @@ public final class Benchmarks {
     int run(String[] arguments, PrintStream out) throws IOException;
   }
 
-  private static final Map<String, Benchmark> BY_NAME = new TreeMap<>(Map.of("engine", Benchmarks::engine));
+  private static final Map<String, Benchmark> BY_NAME =
+      new TreeMap<>(Map.of("engine", Benchmarks::engine));
 
   private Benchmarks() {}
 
@@ -32,7 +33,12 @@ public final class Benchmarks {
   public static int run(String[] arguments, PrintStream out, PrintStream errors) {
     Benchmark benchmark = arguments.length == 0 ? null : BY_NAME.get(arguments[0]);
     if (benchmark == null) {
-      errors.println((arguments.length == 0 ? "bench needs a name" : "there is no benchmark called " + arguments[0]) + "; known are " + String.join(", ", BY_NAME.keySet()));
+      errors.println(
+          (arguments.length == 0
+                  ? "bench needs a name"
+                  : "there is no benchmark called " + arguments[0])
+              + "; known are "
+              + String.join(", ", BY_NAME.keySet()));
       return 2;
     }
     try {

@@ -42,7 +42,14 @@ final class EngineBenchmark {
     Files.deleteIfExists(log);
     try {
       inputs.write(options.seed);
-      out.println("model: " + shape + ", " + shape.weightCount() + " weights, " + options.threads + " threads");
+      out.println(
+          "model: "
+              + shape
+              + ", "
+              + shape.weightCount()
+              + " weights, "
+              + options.threads
+              + " threads");
       warnWhenBusy();
       List<LibtorchCalibration.Candidate> candidates = new ArrayList<>();
       LibtorchOptions peer = choosePeer(candidates);
@@ -63,15 +70,22 @@ final class EngineBenchmark {
   private void warnWhenBusy() throws IOException {
     double load = Environment.load();
     if (load > 0.5) {
-      out.println("the machine is busy (load " + load + " before the start): the ratio below says little; repeat it on an idle machine");
+      out.println(
+          "the machine is busy (load "
+              + load
+              + " before the start): the ratio below says little; repeat it on an idle machine");
     }
   }
 
-  private LibtorchOptions choosePeer(List<LibtorchCalibration.Candidate> candidates) throws IOException {
+  private LibtorchOptions choosePeer(List<LibtorchCalibration.Candidate> candidates)
+      throws IOException {
     if (options.calibration == 0) {
-      return LibtorchOptions.AS_SHIPPED.with(Map.of("OMP_WAIT_POLICY", "PASSIVE", "OPENBLAS_CORETYPE", options.kernels)).withFusedAdamW(true);
+      return LibtorchOptions.AS_SHIPPED
+          .with(Map.of("OMP_WAIT_POLICY", "PASSIVE", "OPENBLAS_CORETYPE", options.kernels))
+          .withFusedAdamW(true);
     }
-    LibtorchCalibration calibration = new LibtorchCalibration(this::startLibtorch, options.calibration);
+    LibtorchCalibration calibration =
+        new LibtorchCalibration(this::startLibtorch, options.calibration);
     LibtorchOptions best = calibration.best(Environment.instructionSets());
     candidates.addAll(calibration.measured());
     for (LibtorchCalibration.Candidate candidate : candidates) {
@@ -96,7 +110,13 @@ final class EngineBenchmark {
         ourTurns.add(ours.steps(options.steps));
         double ourMedian = EngineResult.median(ourTurns.getLast().millis());
         double theirMedian = EngineResult.median(theirTurns.getLast().millis());
-        out.printf(Locale.ROOT, "turn %d: ours %.1f ms, theirs %.1f ms, ratio %.3f%n", turn + 1, ourMedian, theirMedian, theirMedian / ourMedian);
+        out.printf(
+            Locale.ROOT,
+            "turn %d: ours %.1f ms, theirs %.1f ms, ratio %.3f%n",
+            turn + 1,
+            ourMedian,
+            theirMedian,
+            theirMedian / ourMedian);
       }
       // Memory before the rates: their square operands are no part of a step.
       long ourMemory = ours.peakMemory();
@@ -106,7 +126,8 @@ final class EngineBenchmark {
       return new EngineResult(
           shape,
           new EngineResult.Side(ours.description(), ourLosses, ourTurns, ourMemory, ourRate),
-          new EngineResult.Side(theirs.description(), theirLosses, theirTurns, theirMemory, theirRate));
+          new EngineResult.Side(
+              theirs.description(), theirLosses, theirTurns, theirMemory, theirRate));
     }
   }
 
@@ -117,20 +138,23 @@ final class EngineBenchmark {
       ours.resetProfile();
       ours.steps(options.steps);
     }
-    out.println("where our time goes (per step; cpu: the calling thread's share; more in " + table + "):");
+    out.println(
+        "where our time goes (per step; cpu: the calling thread's share; more in " + table + "):");
     Files.readAllLines(table).stream().limit(30).forEach(out::println);
   }
 
   private SideProcess startBellows(Optional<Path> profileFile) throws IOException {
     List<String> flags = new ArrayList<>(Environment.jvmFlags());
     flags.add("-Xmx1g");
-    return SideProcess.start("bellows", flags, arguments(options.bellowsArguments(profileFile)), Map.of(), log);
+    return SideProcess.start(
+        "bellows", flags, arguments(options.bellowsArguments(profileFile)), Map.of(), log);
   }
 
   private SideProcess startLibtorch(LibtorchOptions peer) throws IOException {
     List<String> flags = new ArrayList<>(Environment.jvmFlags());
     flags.add("-Xmx512m");
-    // Scopes free every tensor at once, so JavaCPP's own limits and its collector thread are not needed.
+    // Scopes free every tensor at once, so JavaCPP's own limits and its collector thread are not
+    // needed.
     flags.add("-Dorg.bytedeco.javacpp.nopointergc=true");
     flags.add("-Dorg.bytedeco.javacpp.maxBytes=0");
     flags.add("-Dorg.bytedeco.javacpp.maxPhysicalBytes=0");
@@ -141,7 +165,10 @@ final class EngineBenchmark {
   }
 
   private List<String> arguments(List<String> own) {
-    List<String> arguments = new ArrayList<>(List.of("shape=" + shape, "inputs=" + work.toAbsolutePath(), "threads=" + options.threads));
+    List<String> arguments =
+        new ArrayList<>(
+            List.of(
+                "shape=" + shape, "inputs=" + work.toAbsolutePath(), "threads=" + options.threads));
     arguments.addAll(own);
     return arguments;
   }

@@ -20,8 +20,10 @@ final class EngineInputs {
   /// Different batches in the file.
   static final int BATCHES = 8;
 
-  private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat F32 =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt I32 =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final GptShape shape;
   private final Path folder;
@@ -51,9 +53,11 @@ final class EngineInputs {
   /// GPT-2's deviations; biases and norms get noise too, so that a wrong one shows in the loss.
   private void fill(MemorySegment weights, GptShape.Weight weight, Philox random) {
     boolean norm = weight.name().contains("ln_") && weight.name().endsWith(".weight");
-    double deviation = weight.name().endsWith("c_proj.weight") ? 0.02 / Math.sqrt(2.0 * shape.layers()) : 0.02;
+    double deviation =
+        weight.name().endsWith("c_proj.weight") ? 0.02 / Math.sqrt(2.0 * shape.layers()) : 0.02;
     for (long i = 0; i < weight.elements(); i++) {
-      weights.setAtIndex(F32, weight.offset() + i, (float) ((norm ? 1 : 0) + deviation * random.normal(i)));
+      weights.setAtIndex(
+          F32, weight.offset() + i, (float) ((norm ? 1 : 0) + deviation * random.normal(i)));
     }
   }
 
@@ -67,7 +71,10 @@ final class EngineInputs {
     for (int t = 0; t < context; t++) {
       tokens.setAtIndex(I32, inputs + t, token);
       boolean drawn = random.below(2L * t + 1, 4) == 0;
-      token = drawn ? (int) random.below(2L * t + 2, shape.vocabulary()) : (int) ((3L * token + 1) % shape.vocabulary());
+      token =
+          drawn
+              ? (int) random.below(2L * t + 2, shape.vocabulary())
+              : (int) ((3L * token + 1) % shape.vocabulary());
       tokens.setAtIndex(I32, targets + t, token);
     }
   }
@@ -92,17 +99,24 @@ final class EngineInputs {
     return tokens.asSlice((step % BATCHES * 2 + 1) * shape.tokens() * 4, shape.tokens() * 4);
   }
 
-  private MemorySegment map(Arena arena, String name, long bytes, boolean write) throws IOException {
+  private MemorySegment map(Arena arena, String name, long bytes, boolean write)
+      throws IOException {
     Path file = folder.resolve(name);
     if (write) {
       Files.deleteIfExists(file);
-      try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      try (FileChannel channel =
+          FileChannel.open(
+              file,
+              StandardOpenOption.CREATE_NEW,
+              StandardOpenOption.READ,
+              StandardOpenOption.WRITE)) {
         return channel.map(MapMode.READ_WRITE, 0, bytes, arena);
       }
     }
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       if (channel.size() != bytes) {
-        throw new IOException(file + " holds " + channel.size() + " bytes, a GPT with " + shape + " needs " + bytes);
+        throw new IOException(
+            file + " holds " + channel.size() + " bytes, a GPT with " + shape + " needs " + bytes);
       }
       return channel.map(MapMode.READ_ONLY, 0, bytes, arena);
     }

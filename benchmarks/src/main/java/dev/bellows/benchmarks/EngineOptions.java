@@ -11,45 +11,87 @@ import picocli.CommandLine.Option;
 @Command(
     name = "engine",
     mixinStandardHelpOptions = true,
-    description = "Trains the same GPT here and in libtorch, alternating, and prints the ratio of their speeds.")
+    description =
+        "Trains the same GPT here and in libtorch, alternating, and prints the ratio of their"
+            + " speeds.")
 final class EngineOptions {
-  @Option(names = "--shape", defaultValue = "", description = "sizes that differ from the default, such as layers=2,width=64")
+  @Option(
+      names = "--shape",
+      defaultValue = "",
+      description = "sizes that differ from the default, such as layers=2,width=64")
   String shape;
 
-  @Option(names = "--threads", defaultValue = "2", description = "compute threads of each side (default ${DEFAULT-VALUE})")
+  @Option(
+      names = "--threads",
+      defaultValue = "2",
+      description = "compute threads of each side (default ${DEFAULT-VALUE})")
   int threads;
 
-  @Option(names = "--backend", defaultValue = "cpu", description = "our backend (default ${DEFAULT-VALUE})")
+  @Option(
+      names = "--backend",
+      defaultValue = "cpu",
+      description = "our backend (default ${DEFAULT-VALUE})")
   String backend;
 
-  @Option(names = "--micro", defaultValue = "0", description = "our micro-batch; 0: the whole batch (default ${DEFAULT-VALUE})")
+  @Option(
+      names = "--micro",
+      defaultValue = "0",
+      description = "our micro-batch; 0: the whole batch (default ${DEFAULT-VALUE})")
   int micro;
 
-  @Option(names = "--alternations", defaultValue = "5", description = "turns of each side (default ${DEFAULT-VALUE})")
+  @Option(
+      names = "--alternations",
+      defaultValue = "5",
+      description = "turns of each side (default ${DEFAULT-VALUE})")
   int alternations;
 
-  @Option(names = "--steps", defaultValue = "4", description = "steps of a turn (default ${DEFAULT-VALUE})")
+  @Option(
+      names = "--steps",
+      defaultValue = "4",
+      description = "steps of a turn (default ${DEFAULT-VALUE})")
   int steps;
 
-  @Option(names = "--warmup", defaultValue = "10", description = "steps of each side before the first turn (default ${DEFAULT-VALUE})")
+  @Option(
+      names = "--warmup",
+      defaultValue = "10",
+      description = "steps of each side before the first turn (default ${DEFAULT-VALUE})")
   int warmup;
 
-  @Option(names = "--calibration", defaultValue = "3", description = "steps to judge a setting of libtorch; 0: no calibration (default ${DEFAULT-VALUE})")
+  @Option(
+      names = "--calibration",
+      defaultValue = "3",
+      description =
+          "steps to judge a setting of libtorch; 0: no calibration (default ${DEFAULT-VALUE})")
   int calibration;
 
-  @Option(names = "--kernels", defaultValue = "SKYLAKEX", description = "OPENBLAS_CORETYPE without calibration (default ${DEFAULT-VALUE})")
+  @Option(
+      names = "--kernels",
+      defaultValue = "SKYLAKEX",
+      description = "OPENBLAS_CORETYPE without calibration (default ${DEFAULT-VALUE})")
   String kernels;
 
-  @Option(names = "--tolerance", defaultValue = "1e-4", description = "largest difference of the two losses (default ${DEFAULT-VALUE})")
+  @Option(
+      names = "--tolerance",
+      defaultValue = "1e-4",
+      description = "largest difference of the two losses (default ${DEFAULT-VALUE})")
   double tolerance;
 
-  @Option(names = "--seed", defaultValue = "1", description = "of weights and batches (default ${DEFAULT-VALUE})")
+  @Option(
+      names = "--seed",
+      defaultValue = "1",
+      description = "of weights and batches (default ${DEFAULT-VALUE})")
   long seed;
 
-  @Option(names = "--profile", defaultValue = "false", description = "also say where our milliseconds go")
+  @Option(
+      names = "--profile",
+      defaultValue = "false",
+      description = "also say where our milliseconds go")
   boolean profile;
 
-  @Option(names = "--output", defaultValue = "target/bench", description = "folder of the JSON record (default ${DEFAULT-VALUE})")
+  @Option(
+      names = "--output",
+      defaultValue = "target/bench",
+      description = "folder of the JSON record (default ${DEFAULT-VALUE})")
   Path output;
 
   GptShape gptShape() {
@@ -58,7 +100,9 @@ final class EngineOptions {
 
   /// Arguments of our side's process.
   List<String> bellowsArguments(Optional<Path> profileFile) {
-    List<String> arguments = new ArrayList<>(List.of("backend=" + backend, "micro=" + (micro == 0 ? gptShape().batch() : micro)));
+    List<String> arguments =
+        new ArrayList<>(
+            List.of("backend=" + backend, "micro=" + (micro == 0 ? gptShape().batch() : micro)));
     profileFile.ifPresent(file -> arguments.add("profile=" + file));
     return arguments;
   }

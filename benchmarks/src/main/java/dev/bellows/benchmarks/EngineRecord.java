@@ -19,8 +19,12 @@ import java.util.Optional;
 /// @param peer libtorch's settings
 /// @param candidates what the calibration tried
 record EngineRecord(
-    EngineOptions options, Map<String, Object> environment, LibtorchOptions peer, List<LibtorchCalibration.Candidate> candidates) {
-  private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+    EngineOptions options,
+    Map<String, Object> environment,
+    LibtorchOptions peer,
+    List<LibtorchCalibration.Candidate> candidates) {
+  private static final ObjectMapper JSON =
+      new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
   /// Writes `engine-TIME.json` to the output folder and returns its path.
   Path write(EngineResult result) throws IOException {
@@ -37,18 +41,22 @@ record EngineRecord(
     record.put("seed", options.seed);
     record.put("stepsPerTurn", options.steps);
     record.put("warmupSteps", options.warmup);
-    record.put("ours", side(result, result.ours(), String.join(" ", options.bellowsArguments(Optional.empty()))));
+    record.put(
+        "ours",
+        side(result, result.ours(), String.join(" ", options.bellowsArguments(Optional.empty()))));
     record.put("theirs", side(result, result.theirs(), peer.toString()));
     record.put("calibration", candidates.stream().map(EngineRecord::candidate).toList());
     record.put("jvmFlags", Environment.jvmFlags());
     record.put("environment", environment);
-    String time = ZonedDateTime.now(ZoneOffset.UTC).format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"));
+    String time =
+        ZonedDateTime.now(ZoneOffset.UTC).format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"));
     Path file = options.output.resolve("engine-" + time + ".json");
     JSON.writeValue(file.toFile(), record);
     return file;
   }
 
-  private static Map<String, Object> side(EngineResult result, EngineResult.Side side, String settings) {
+  private static Map<String, Object> side(
+      EngineResult result, EngineResult.Side side, String settings) {
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put("description", side.description());
     facts.put("settings", settings);
@@ -56,7 +64,9 @@ record EngineRecord(
     facts.put("tokensPerSecond", result.tokensPerSecond(side));
     facts.put("medianProcessorMillis", side.processorMillis());
     facts.put("turnsMillis", side.turns().stream().map(SideProcess.Steps::millis).toList());
-    facts.put("turnsProcessorMillis", side.turns().stream().map(SideProcess.Steps::processorMillis).toList());
+    facts.put(
+        "turnsProcessorMillis",
+        side.turns().stream().map(SideProcess.Steps::processorMillis).toList());
     facts.put("losses", side.losses());
     facts.put("peakResidentBytes", side.peakBytes());
     facts.put("productGflops", side.productRate());

@@ -20,7 +20,12 @@ record EngineResult(GptShape shape, Side ours, Side theirs) {
   /// @param turns times of each step of each turn
   /// @param peakBytes largest resident size
   /// @param productRate plain fp32 matrix products, GFLOP/s
-  record Side(String description, double[] losses, List<SideProcess.Steps> turns, long peakBytes, double productRate) {
+  record Side(
+      String description,
+      double[] losses,
+      List<SideProcess.Steps> turns,
+      long peakBytes,
+      double productRate) {
     /// Median over all steps of all turns.
     double millis() {
       return median(turns.stream().flatMapToDouble(turn -> Arrays.stream(turn.millis())).toArray());
@@ -28,7 +33,8 @@ record EngineResult(GptShape shape, Side ours, Side theirs) {
 
     /// Median processor time of a step, all threads together: what is left to compare on a machine that others use too.
     double processorMillis() {
-      return median(turns.stream().flatMapToDouble(turn -> Arrays.stream(turn.processorMillis())).toArray());
+      return median(
+          turns.stream().flatMapToDouble(turn -> Arrays.stream(turn.processorMillis())).toArray());
     }
   }
 
@@ -42,7 +48,9 @@ record EngineResult(GptShape shape, Side ours, Side theirs) {
 
   /// Speed of ours over theirs in each turn, from the turn's median steps: neighbours in time, so that a busy machine slows both.
   double[] ratios() {
-    return IntStream.range(0, ours.turns.size()).mapToDouble(i -> median(theirs.turns.get(i).millis()) / median(ours.turns.get(i).millis())).toArray();
+    return IntStream.range(0, ours.turns.size())
+        .mapToDouble(i -> median(theirs.turns.get(i).millis()) / median(ours.turns.get(i).millis()))
+        .toArray();
   }
 
   /// Median of [#ratios].
@@ -69,12 +77,21 @@ record EngineResult(GptShape shape, Side ours, Side theirs) {
     return shape.flopsPerStep() / (ours.millis() * 1e6) / ours.productRate;
   }
 
-  void print(PrintStream out, EngineOptions options, List<LibtorchCalibration.Candidate> candidates) {
+  void print(
+      PrintStream out, EngineOptions options, List<LibtorchCalibration.Candidate> candidates) {
     for (int i = 0; i < ours.losses.length; i++) {
-      out.printf(Locale.ROOT, "loss %d: ours %.7f, theirs %.7f%n", i + 1, ours.losses[i], theirs.losses[i]);
+      out.printf(
+          Locale.ROOT,
+          "loss %d: ours %.7f, theirs %.7f%n",
+          i + 1,
+          ours.losses[i],
+          theirs.losses[i]);
     }
     if (lossDifference() > options.tolerance) {
-      out.println("the losses differ by more than " + options.tolerance + ": the two sides do not compute the same thing");
+      out.println(
+          "the losses differ by more than "
+              + options.tolerance
+              + ": the two sides do not compute the same thing");
     }
     out.println(benchLine(options, candidates));
   }

@@ -16,7 +16,8 @@ import java.util.regex.Pattern;
 
 /// The machine, the Java and the sources that a result was measured with.
 final class Environment {
-  private static final Pattern LIBRARY = Pattern.compile("(pytorch|openblas|dnnl|javacpp)-(\\d[^/]*?)(?:-linux.*)?\\.jar");
+  private static final Pattern LIBRARY =
+      Pattern.compile("(pytorch|openblas|dnnl|javacpp)-(\\d[^/]*?)(?:-linux.*)?\\.jar");
 
   private Environment() {}
 
@@ -32,12 +33,16 @@ final class Environment {
         return folder;
       }
     }
-    throw new IllegalStateException("no folder from here upwards holds jvm.options; set BELLOWS_HOME to the project's folder");
+    throw new IllegalStateException(
+        "no folder from here upwards holds jvm.options; set BELLOWS_HOME to the project's folder");
   }
 
   /// The flags every JVM of ours starts with.
   static List<String> jvmFlags() throws IOException {
-    return Files.readAllLines(home().resolve("jvm.options")).stream().map(String::strip).filter(line -> line.startsWith("-")).toList();
+    return Files.readAllLines(home().resolve("jvm.options")).stream()
+        .map(String::strip)
+        .filter(line -> line.startsWith("-"))
+        .toList();
   }
 
   /// Instruction-set flags of the first processor, as Linux lists them.
@@ -47,7 +52,11 @@ final class Environment {
 
   private static String cpuInfo(String key) throws IOException {
     try (var lines = Files.lines(Path.of("/proc/cpuinfo"))) {
-      return lines.filter(line -> line.startsWith(key)).map(line -> line.substring(line.indexOf(':') + 1).strip()).findFirst().orElse("unknown");
+      return lines
+          .filter(line -> line.startsWith(key))
+          .map(line -> line.substring(line.indexOf(':') + 1).strip())
+          .findFirst()
+          .orElse("unknown");
     }
   }
 
@@ -58,11 +67,16 @@ final class Environment {
     facts.put("processor", cpuInfo("model name"));
     facts.put("processorFamily", cpuInfo("cpu family") + "/" + cpuInfo("model\t"));
     facts.put("cores", Runtime.getRuntime().availableProcessors());
-    facts.put("instructionSets", String.join(" ", instructionSets().stream().filter(flag -> flag.matches("avx.*|amx.*|fma")).toList()));
+    facts.put(
+        "instructionSets",
+        String.join(
+            " ",
+            instructionSets().stream().filter(flag -> flag.matches("avx.*|amx.*|fma")).toList()));
     facts.put("memory", firstLine(Path.of("/proc/meminfo")).replaceAll(" +", " "));
     facts.put("load", firstLine(Path.of("/proc/loadavg")));
     facts.put("system", System.getProperty("os.name") + " " + System.getProperty("os.version"));
-    facts.put("jdk", System.getProperty("java.vm.name") + " " + System.getProperty("java.vm.version"));
+    facts.put(
+        "jdk", System.getProperty("java.vm.name") + " " + System.getProperty("java.vm.version"));
     facts.put("libraries", libraries());
     facts.put("commit", commit());
     return facts;
@@ -91,15 +105,19 @@ final class Environment {
   /// The commit of the sources, with a `+` when files differ from it; `unknown` outside of a Git clone.
   private static String commit() {
     String head = git("rev-parse", "HEAD");
-    return head.isEmpty() ? "unknown" : head + (git("status", "--porcelain", "--untracked-files=no").isEmpty() ? "" : "+");
+    return head.isEmpty()
+        ? "unknown"
+        : head + (git("status", "--porcelain", "--untracked-files=no").isEmpty() ? "" : "+");
   }
 
   private static String git(String... arguments) {
     List<String> command = new ArrayList<>(List.of("git", "-C", home().toString()));
     command.addAll(List.of(arguments));
     try {
-      Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
-      String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+      Process process =
+          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+      String text =
+          new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
       return process.waitFor() == 0 ? text : "";
     } catch (IOException e) {
       return "";

@@ -18,8 +18,16 @@ record GptShape(int layers, int heads, int width, int context, int batch, int vo
   static final GptShape SMALL = new GptShape(6, 6, 384, 256, 16, 65);
 
   GptShape {
-    if (layers < 1 || heads < 1 || context < 1 || batch < 1 || vocabulary < 2 || width < 1 || width % heads != 0) {
-      throw new IllegalArgumentException("a GPT needs positive sizes and heads that divide width, not " + text(layers, heads, width, context, batch, vocabulary));
+    if (layers < 1
+        || heads < 1
+        || context < 1
+        || batch < 1
+        || vocabulary < 2
+        || width < 1
+        || width % heads != 0) {
+      throw new IllegalArgumentException(
+          "a GPT needs positive sizes and heads that divide width, not "
+              + text(layers, heads, width, context, batch, vocabulary));
     }
   }
 
@@ -56,12 +64,21 @@ record GptShape(int layers, int heads, int width, int context, int batch, int vo
     for (String pair : text.isBlank() ? new String[0] : text.split(",")) {
       String[] parts = pair.split("=", 2);
       if (parts.length != 2 || !sizes.containsKey(parts[0])) {
-        throw new IllegalArgumentException("a GPT's shape has no key '" + parts[0] + "'; the keys are " + String.join(", ", sizes.keySet()));
+        throw new IllegalArgumentException(
+            "a GPT's shape has no key '"
+                + parts[0]
+                + "'; the keys are "
+                + String.join(", ", sizes.keySet()));
       }
       sizes.put(parts[0], Integer.parseInt(parts[1].trim()));
     }
     return new GptShape(
-        sizes.get("layers"), sizes.get("heads"), sizes.get("width"), sizes.get("context"), sizes.get("batch"), sizes.get("vocabulary"));
+        sizes.get("layers"),
+        sizes.get("heads"),
+        sizes.get("width"),
+        sizes.get("context"),
+        sizes.get("batch"),
+        sizes.get("vocabulary"));
   }
 
   /// Every weight once (the output layer is the token embedding), in file order.
@@ -121,8 +138,20 @@ record GptShape(int layers, int heads, int width, int context, int batch, int vo
     return (6 * productWeights + attention) * tokens();
   }
 
-  private static String text(int layers, int heads, int width, int context, int batch, int vocabulary) {
-    return "layers=" + layers + ",heads=" + heads + ",width=" + width + ",context=" + context + ",batch=" + batch + ",vocabulary=" + vocabulary;
+  private static String text(
+      int layers, int heads, int width, int context, int batch, int vocabulary) {
+    return "layers="
+        + layers
+        + ",heads="
+        + heads
+        + ",width="
+        + width
+        + ",context="
+        + context
+        + ",batch="
+        + batch
+        + ",vocabulary="
+        + vocabulary;
   }
 
   @Override

@@ -55,12 +55,17 @@ interface LibtorchAdamW {
   }
 
   private static TensorVector tensors(List<Entry> weights, boolean decayed) {
-    return new TensorVector(weights.stream().filter(entry -> entry.isDecayed() == decayed).map(Entry::tensor).toArray(Tensor[]::new));
+    return new TensorVector(
+        weights.stream()
+            .filter(entry -> entry.isDecayed() == decayed)
+            .map(Entry::tensor)
+            .toArray(Tensor[]::new));
   }
 
   private static AdamWOptions options(double weightDecay) {
     AdamWOptions options = new AdamWOptions(LEARNING_RATE);
-    // The pointer is into a std::tuple, whose members the C++ library lays out backwards: find them by their defaults.
+    // The pointer is into a std::tuple, whose members the C++ library lays out backwards: find them
+    // by their defaults.
     int first = options.betas().get(0) == 0.9 ? 0 : 1;
     options.betas().put(first, BETA1);
     options.betas().put(1 - first, BETA2);
@@ -76,7 +81,8 @@ interface LibtorchAdamW {
 
   /// The fused kernel with its moments.
   final class Fused implements LibtorchAdamW {
-    // The list is returned because TorchScript drops an operator whose only effect is on the elements of a local list.
+    // The list is returned because TorchScript drops an operator whose only effect is on the
+    // elements of a local list.
     private static final String SCRIPT =
         """
         def step(p: Tensor, g: Tensor, m: Tensor, v: Tensor, t: Tensor, decay: float):
@@ -86,7 +92,8 @@ interface LibtorchAdamW {
         """
             .formatted(LEARNING_RATE, BETA1, BETA2, EPSILON);
 
-    private record State(Tensor weight, Tensor detached, Tensor first, Tensor second, boolean isDecayed) {}
+    private record State(
+        Tensor weight, Tensor detached, Tensor first, Tensor second, boolean isDecayed) {}
 
     private final CompilationUnit unit = torch.compile(SCRIPT);
     private final Function function = unit.get_function(new QualifiedName("step"));
@@ -97,7 +104,13 @@ interface LibtorchAdamW {
       try (NoGradGuard guard = new NoGradGuard()) {
         for (Entry entry : weights) {
           Tensor detached = entry.tensor().detach();
-          states.add(new State(entry.tensor(), detached, torch.zeros_like(detached), torch.zeros_like(detached), entry.isDecayed()));
+          states.add(
+              new State(
+                  entry.tensor(),
+                  detached,
+                  torch.zeros_like(detached),
+                  torch.zeros_like(detached),
+                  entry.isDecayed()));
         }
       }
     }

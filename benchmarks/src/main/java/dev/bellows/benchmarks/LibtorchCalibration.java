@@ -12,9 +12,18 @@ import java.util.Set;
 final class LibtorchCalibration {
   /// Keeps freed memory in the process; otherwise every large tensor is mapped, zeroed by the kernel and unmapped again.
   private static final Map<String, String> KEEP_MEMORY =
-      Map.of("MALLOC_ARENA_MAX", "1", "MALLOC_MMAP_MAX_", "0", "MALLOC_TRIM_THRESHOLD_", "17179869184", "MALLOC_TOP_PAD_", "67108864");
+      Map.of(
+          "MALLOC_ARENA_MAX",
+          "1",
+          "MALLOC_MMAP_MAX_",
+          "0",
+          "MALLOC_TRIM_THRESHOLD_",
+          "17179869184",
+          "MALLOC_TOP_PAD_",
+          "67108864");
 
-  private static final Map<String, String> HUGE_PAGES = Map.of("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
+  private static final Map<String, String> HUGE_PAGES =
+      Map.of("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
 
   /// Starts a libtorch side with the given options.
   @FunctionalInterface

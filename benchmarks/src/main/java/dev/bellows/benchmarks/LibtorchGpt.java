@@ -22,8 +22,10 @@ import org.bytedeco.pytorch.global.torch;
 ///
 /// Shapes in comments: B batch, T context, C width, H heads, D = C / H, V vocabulary.
 final class LibtorchGpt implements TrainingSide {
-  private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat F32 =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt I32 =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final GptShape shape;
   private final boolean fusedAttention;
@@ -36,7 +38,8 @@ final class LibtorchGpt implements TrainingSide {
   private final int threads;
   private long steps;
 
-  LibtorchGpt(GptShape shape, EngineInputs files, int threads, LibtorchOptions options) throws IOException {
+  LibtorchGpt(GptShape shape, EngineInputs files, int threads, LibtorchOptions options)
+      throws IOException {
     this.shape = shape;
     this.threads = threads;
     this.fusedAttention = options.fusedAttention();
@@ -102,16 +105,22 @@ final class LibtorchGpt implements TrainingSide {
     Tensor x = token.add(torch.embedding(weights.get("wpe.weight"), positions));
     for (int layer = 0; layer < shape.layers(); layer++) {
       String block = "h." + layer + ".";
-      Tensor mixed = linear(attention(linear(norm(x, block + "ln_1"), block + "attn.c_attn")), block + "attn.c_proj");
+      Tensor mixed =
+          linear(
+              attention(linear(norm(x, block + "ln_1"), block + "attn.c_attn")),
+              block + "attn.c_proj");
       x = x.add(mixed);
       Tensor wide = torch.gelu(linear(norm(x, block + "ln_2"), block + "mlp.c_fc"), "tanh");
       x = x.add(linear(wide, block + "mlp.c_proj"));
     }
-    return torch.linear(norm(x, "ln_f"), weights.get("wte.weight")).view(shape.tokens(), shape.vocabulary());
+    return torch
+        .linear(norm(x, "ln_f"), weights.get("wte.weight"))
+        .view(shape.tokens(), shape.vocabulary());
   }
 
   private Tensor linear(Tensor x, String name) {
-    return torch.linear(x, weights.get(name + ".weight"), new TensorOptional(weights.get(name + ".bias")));
+    return torch.linear(
+        x, weights.get(name + ".weight"), new TensorOptional(weights.get(name + ".bias")));
   }
 
   private Tensor norm(Tensor x, String name) {
@@ -132,11 +141,13 @@ final class LibtorchGpt implements TrainingSide {
 
   /// [B, T, C] to [B, H, T, D], a view.
   private Tensor headsFirst(Tensor x) {
-    return x.view(shape.batch(), shape.context(), shape.heads(), shape.width() / shape.heads()).transpose(1, 2);
+    return x.view(shape.batch(), shape.context(), shape.heads(), shape.width() / shape.heads())
+        .transpose(1, 2);
   }
 
   private static Tensor fused(Tensor query, Tensor key, Tensor value) {
-    return torch.scaled_dot_product_attention(query, key, value, new TensorOptional(), 0.0, true, new DoubleOptional(), false);
+    return torch.scaled_dot_product_attention(
+        query, key, value, new TensorOptional(), 0.0, true, new DoubleOptional(), false);
   }
 
   private Tensor composed(Tensor query, Tensor key, Tensor value) {
@@ -148,24 +159,26 @@ final class LibtorchGpt implements TrainingSide {
   @Override
   public double productRate() {
     try (NoGradGuard guard = new NoGradGuard()) {
-      return ProductRate.best(shape, (rows, inner, columns) -> {
-        Tensor a = torch.ones(rows, inner);
-        Tensor b = torch.ones(columns, inner).t();
-        Tensor c = torch.ones(rows, columns);
-        return new ProductRate.Product() {
-          @Override
-          public void run() {
-            torch.mm_out(c, a, b);
-          }
+      return ProductRate.best(
+          shape,
+          (rows, inner, columns) -> {
+            Tensor a = torch.ones(rows, inner);
+            Tensor b = torch.ones(columns, inner).t();
+            Tensor c = torch.ones(rows, columns);
+            return new ProductRate.Product() {
+              @Override
+              public void run() {
+                torch.mm_out(c, a, b);
+              }
 
-          @Override
-          public void close() {
-            a.close();
-            b.close();
-            c.close();
-          }
-        };
-      });
+              @Override
+              public void close() {
+                a.close();
+                b.close();
+                c.close();
+              }
+            };
+          });
     }
   }
 

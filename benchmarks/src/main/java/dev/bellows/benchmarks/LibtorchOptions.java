@@ -9,7 +9,8 @@ import java.util.Map;
 /// @param environment variables of the process: OpenMP waits, OpenBLAS kernels, the C allocator
 /// @param fusedAttention `scaled_dot_product_attention` instead of products, mask and softmax
 /// @param fusedAdamW `_fused_adamw_` instead of `torch::optim::AdamW`
-record LibtorchOptions(Map<String, String> environment, boolean fusedAttention, boolean fusedAdamW) {
+record LibtorchOptions(
+    Map<String, String> environment, boolean fusedAttention, boolean fusedAdamW) {
   /// libtorch as it comes, on the given number of threads.
   static final LibtorchOptions AS_SHIPPED = new LibtorchOptions(Map.of(), true, false);
 
@@ -36,12 +37,18 @@ record LibtorchOptions(Map<String, String> environment, boolean fusedAttention, 
 
   /// The side's own arguments for [SideMain].
   List<String> arguments() {
-    return List.of("attention=" + (fusedAttention ? "fused" : "composed"), "adamw=" + (fusedAdamW ? "fused" : "plain"));
+    return List.of(
+        "attention=" + (fusedAttention ? "fused" : "composed"),
+        "adamw=" + (fusedAdamW ? "fused" : "plain"));
   }
 
   @Override
   public String toString() {
-    List<String> parts = environment.entrySet().stream().sorted(Map.Entry.comparingByKey()).map(Object::toString).toList();
+    List<String> parts =
+        environment.entrySet().stream()
+            .sorted(Map.Entry.comparingByKey())
+            .map(Object::toString)
+            .toList();
     return String.join(" ", parts) + (parts.isEmpty() ? "" : " ") + String.join(" ", arguments());
   }
 }

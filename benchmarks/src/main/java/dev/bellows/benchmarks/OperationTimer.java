@@ -38,8 +38,11 @@ final class OperationTimer {
   /// Times the operations of `backend`.
   OperationTimer(Backend backend) {
     timed =
-        (Backend) Proxy.newProxyInstance(Backend.class.getClassLoader(), new Class<?>[] {Backend.class},
-            (proxy, method, arguments) -> call(backend, method, arguments));
+        (Backend)
+            Proxy.newProxyInstance(
+                Backend.class.getClassLoader(),
+                new Class<?>[] {Backend.class},
+                (proxy, method, arguments) -> call(backend, method, arguments));
   }
 
   private Object call(Backend backend, Method method, Object[] arguments) throws Throwable {
@@ -63,7 +66,9 @@ final class OperationTimer {
       if (argument instanceof Tensor tensor) {
         text.append(tensor.shape());
       } else if (argument instanceof Gemm gemm) {
-        text.append(gemm.transposeA() ? " T" : " N").append(gemm.transposeB() ? "T" : "N").append(gemm.accumulate() ? "+=" : "");
+        text.append(gemm.transposeA() ? " T" : " N")
+            .append(gemm.transposeB() ? "T" : "N")
+            .append(gemm.accumulate() ? "+=" : "");
       }
     }
     return text.toString();

@@ -25,7 +25,12 @@ final class ProductRate {
   static double best(GptShape shape, Factory factory) {
     int rows = Math.toIntExact(shape.tokens());
     int width = shape.width();
-    int[][] sizes = {{2048, 2048, 2048}, {rows, width, 3 * width}, {rows, width, 4 * width}, {rows, 4 * width, width}};
+    int[][] sizes = {
+      {2048, 2048, 2048},
+      {rows, width, 3 * width},
+      {rows, width, 4 * width},
+      {rows, 4 * width, width}
+    };
     double best = 0;
     for (int[] size : sizes) {
       try (Product product = factory.prepare(size[0], size[1], size[2])) {

@@ -85,6 +85,12 @@ final class ProfiledSide implements TrainingSide {
 
   private String line(double millis, double processorMillis, long calls, String name) {
     double count = Math.max(1, steps);
-    return String.format(Locale.ROOT, "%9.2f %9.2f %6.1f  %s", millis / count, processorMillis / count, calls / count, name);
+    return String.format(
+        Locale.ROOT,
+        "%9.2f %9.2f %6.1f  %s",
+        millis / count,
+        processorMillis / count,
+        calls / count,
+        name);
   }
 }

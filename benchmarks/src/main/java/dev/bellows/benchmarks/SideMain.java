@@ -24,7 +24,8 @@ final class SideMain {
   /// What an answer starts with.
   static final String MARK = "@side ";
 
-  private static final OperatingSystemMXBean PROCESS = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+  private static final OperatingSystemMXBean PROCESS =
+      (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
 
   private final TrainingSide side;
   private final PrintStream out;
@@ -55,7 +56,8 @@ final class SideMain {
       case "libtorch" -> {
         boolean fusedAttention = options.get("attention").equals("fused");
         boolean fusedAdamW = options.get("adamw").equals("fused");
-        yield new LibtorchGpt(shape, inputs, threads, new LibtorchOptions(Map.of(), fusedAttention, fusedAdamW));
+        yield new LibtorchGpt(
+            shape, inputs, threads, new LibtorchOptions(Map.of(), fusedAttention, fusedAdamW));
       }
       case "bellows" -> {
         Backend backend = Backends.open(options.get("backend"), BackendOptions.threads(threads));
@@ -63,15 +65,19 @@ final class SideMain {
         String profile = options.get("profile");
         yield profile == null
             ? new BellowsGpt(shape, inputs, backend, micro)
-            : ProfiledSide.open(backend, Path.of(profile), timed -> new BellowsGpt(shape, inputs, timed, micro));
+            : ProfiledSide.open(
+                backend, Path.of(profile), timed -> new BellowsGpt(shape, inputs, timed, micro));
       }
-      default -> throw new IllegalArgumentException("there is no side called " + side + "; known are bellows and libtorch");
+      default ->
+          throw new IllegalArgumentException(
+              "there is no side called " + side + "; known are bellows and libtorch");
     };
   }
 
   private void serve() throws IOException {
     answer("ready");
-    BufferedReader commands = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    BufferedReader commands =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     String line;
     while ((line = commands.readLine()) != null && !line.equals("quit")) {
       answer(obey(line.split(" ")));
@@ -93,7 +99,8 @@ final class SideMain {
         yield "reset";
       }
       case "memory" -> Long.toString(peakMemory());
-      default -> throw new IllegalArgumentException("a side does not know the command " + command[0]);
+      default ->
+          throw new IllegalArgumentException("a side does not know the command " + command[0]);
     };
   }
 
@@ -106,7 +113,12 @@ final class SideMain {
       double loss = side.step();
       double millis = (System.nanoTime() - start) / 1e6;
       double processorMillis = (PROCESS.getProcessCpuTime() - processorStart) / 1e6;
-      text.append(i == 0 ? "" : " ").append(millis).append(':').append(processorMillis).append(':').append(loss);
+      text.append(i == 0 ? "" : " ")
+          .append(millis)
+          .append(':')
+          .append(processorMillis)
+          .append(':')
+          .append(loss);
     }
     return text.toString();
   }
@@ -119,6 +131,7 @@ final class SideMain {
         return Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024;
       }
     }
-    throw new IOException("/proc/self/status has no line VmHWM, so the peak memory of this process is unknown");
+    throw new IOException(
+        "/proc/self/status has no line VmHWM, so the peak memory of this process is unknown");
   }
 }

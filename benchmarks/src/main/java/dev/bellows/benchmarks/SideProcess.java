@@ -37,15 +37,26 @@ final class SideProcess implements AutoCloseable {
   }
 
   /// Starts the side `name` and waits until it has loaded its weights. What it prints goes to `log`.
-  static SideProcess start(String name, List<String> jvmFlags, List<String> arguments, Map<String, String> environment, Path log)
+  static SideProcess start(
+      String name,
+      List<String> jvmFlags,
+      List<String> arguments,
+      Map<String, String> environment,
+      Path log)
       throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(jvmFlags);
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), SideMain.class.getName(), "side=" + name));
+    command.addAll(
+        List.of(
+            "-cp",
+            System.getProperty("java.class.path"),
+            SideMain.class.getName(),
+            "side=" + name));
     command.addAll(arguments);
     Files.createDirectories(log.toAbsolutePath().getParent());
-    ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()));
+    ProcessBuilder builder =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()));
     builder.environment().putAll(environment);
     SideProcess side = new SideProcess(name, builder.start(), log);
     try {
@@ -64,7 +75,8 @@ final class SideProcess implements AutoCloseable {
       commands.flush();
       return answer();
     } catch (IOException e) {
-      throw new UncheckedIOException("the " + name + " side ended during '" + command + "'; its log is " + log, e);
+      throw new UncheckedIOException(
+          "the " + name + " side ended during '" + command + "'; its log is " + log, e);
     }
   }
 

@@ -12,11 +12,18 @@ public record Block(String tensor, long[] start, long[] extent) {
   public Block {
     if (start.length != extent.length) {
       throw new IllegalArgumentException(
-          "a block of " + tensor + " has " + start.length + " starts and " + extent.length + " extents; it needs one of each per dim");
+          "a block of "
+              + tensor
+              + " has "
+              + start.length
+              + " starts and "
+              + extent.length
+              + " extents; it needs one of each per dim");
     }
     for (int d = 0; d < start.length; d++) {
       if (start[d] < 0 || extent[d] < 0 || start[d] > Long.MAX_VALUE - extent[d]) {
-        throw new IllegalArgumentException("start and extent of a block of " + tensor + " must be 0 or more and their sum a long");
+        throw new IllegalArgumentException(
+            "start and extent of a block of " + tensor + " must be 0 or more and their sum a long");
       }
     }
     start = start.clone();
@@ -95,7 +102,8 @@ public record Block(String tensor, long[] start, long[] extent) {
 
   /// Whether this is all of `tensor`.
   boolean isWhole(LogicalTensor tensor) {
-    return Arrays.stream(start).allMatch(s -> s == 0) && Arrays.equals(extent, tensor.shape().dims());
+    return Arrays.stream(start).allMatch(s -> s == 0)
+        && Arrays.equals(extent, tensor.shape().dims());
   }
 
   /// Why this cannot be a block of `tensor`, if so.

@@ -65,7 +65,9 @@ public final class CheckpointCatalog {
     List<Long> steps = new ArrayList<>();
     for (FileStore.Entry entry : store.list(root)) {
       Matcher matcher = STEP.matcher(entry.name());
-      if (entry.folder() && matcher.matches() && folder(Long.parseLong(matcher.group(1))).endsWith("/" + entry.name())) {
+      if (entry.folder()
+          && matcher.matches()
+          && folder(Long.parseLong(matcher.group(1))).endsWith("/" + entry.name())) {
         steps.add(Long.parseLong(matcher.group(1)));
       }
     }
@@ -170,7 +172,10 @@ public final class CheckpointCatalog {
       boolean listed =
           entry.name().equals(Format.MANIFEST)
               || manifest.parts().stream()
-                  .anyMatch(part -> entry.name().equals(part.file()) || entry.name().equals(Format.indexName(part.file())));
+                  .anyMatch(
+                      part ->
+                          entry.name().equals(part.file())
+                              || entry.name().equals(Format.indexName(part.file())));
       if (!listed) {
         deleted.add(entry.path());
       }

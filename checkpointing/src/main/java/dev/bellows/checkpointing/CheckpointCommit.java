@@ -31,7 +31,8 @@ public final class CheckpointCommit {
   private CheckpointCommit() {}
 
   /// [#commit(FileStore, String, ManifestContent, List, Lease)] without a lease.
-  public static Manifest commit(FileStore store, String folder, ManifestContent content, List<PartReport> reports)
+  public static Manifest commit(
+      FileStore store, String folder, ManifestContent content, List<PartReport> reports)
       throws CheckpointException {
     return commit(store, folder, content, reports, () -> {});
   }
@@ -39,7 +40,12 @@ public final class CheckpointCommit {
   /// Commits the checkpoint in `folder`. The hint `LATEST` beside the folder is renewed too, if that is possible.
   /// Errors: [CheckpointException] of kind SAVE_FAILED; then there is no manifest, and the parts are left for
   /// [CheckpointCatalog#discard].
-  public static Manifest commit(FileStore store, String folder, ManifestContent content, List<PartReport> reports, Lease lease)
+  public static Manifest commit(
+      FileStore store,
+      String folder,
+      ManifestContent content,
+      List<PartReport> reports,
+      Lease lease)
       throws CheckpointException {
     Manifest manifest;
     try {
@@ -48,7 +54,9 @@ public final class CheckpointCommit {
       manifest = Manifest.parse(folder, bytes);
       publish(store, folder, content.saveId(), bytes, lease);
     } catch (CheckpointException e) {
-      throw e.kind() == Kind.SAVE_FAILED ? e : new CheckpointException(Kind.SAVE_FAILED, folder, e.problem(), e);
+      throw e.kind() == Kind.SAVE_FAILED
+          ? e
+          : new CheckpointException(Kind.SAVE_FAILED, folder, e.problem(), e);
     } catch (IOException | RuntimeException e) {
       throw refused(folder, Format.MANIFEST, "the commit failed: " + e.getMessage(), e);
     }
@@ -56,14 +64,21 @@ public final class CheckpointCommit {
     return manifest;
   }
 
-  private static CheckpointException refused(String folder, String file, String message, Throwable cause) {
+  private static CheckpointException refused(
+      String folder, String file, String message, Throwable cause) {
     return new CheckpointException(Kind.SAVE_FAILED, folder, Problem.of(file, message), cause);
   }
 
-  private static Manifest check(FileStore store, String folder, ManifestContent content, List<PartReport> reports) throws IOException {
+  private static Manifest check(
+      FileStore store, String folder, ManifestContent content, List<PartReport> reports)
+      throws IOException {
     Map<String, Long> lengths = lengths(store, folder);
     if (lengths.containsKey(Format.MANIFEST)) {
-      throw refused(folder, Format.MANIFEST, "is already there; a committed checkpoint is never changed", null);
+      throw refused(
+          folder,
+          Format.MANIFEST,
+          "is already there; a committed checkpoint is never changed",
+          null);
     }
     Map<String, LogicalTensor> tensors = SavePlan.byName(content.tensors());
     Map<String, Manifest.Part> parts = new HashMap<>();
@@ -71,21 +86,29 @@ public final class CheckpointCommit {
     List<Block> blocks = new ArrayList<>();
     for (PartReport report : reports) {
       if (!report.saveId().equals(content.saveId())) {
-        throw refused(folder, report.file(), "belongs to save " + report.saveId() + ", not to " + content.saveId(), null);
+        throw refused(
+            folder,
+            report.file(),
+            "belongs to save " + report.saveId() + ", not to " + content.saveId(),
+            null);
       }
-      Manifest.Part part = new Manifest.Part(report.file(), report.length(), report.indexLength(), report.indexSha256());
+      Manifest.Part part =
+          new Manifest.Part(
+              report.file(), report.length(), report.indexLength(), report.indexSha256());
       if (parts.put(part.file(), part) != null) {
         throw refused(folder, part.file(), "was reported twice", null);
       }
       list.add(part);
-      PartIndex index = CheckpointFiles.index(store, folder, part, content.saveId(), tensors, lengths);
+      PartIndex index =
+          CheckpointFiles.index(store, folder, part, content.saveId(), tensors, lengths);
       index.pieces().forEach(piece -> blocks.add(piece.block()));
     }
     Optional<Problem> problem = SavePlan.check(tensors, blocks);
     if (problem.isPresent()) {
       throw new CheckpointException(Kind.SAVE_FAILED, folder, problem.get());
     }
-    return new Manifest(content, Instant.now().truncatedTo(ChronoUnit.MILLIS).toString(), List.copyOf(list), "");
+    return new Manifest(
+        content, Instant.now().truncatedTo(ChronoUnit.MILLIS).toString(), List.copyOf(list), "");
   }
 
   static Map<String, Long> lengths(FileStore store, String folder) throws IOException {
@@ -98,7 +121,8 @@ public final class CheckpointCommit {
     return lengths;
   }
 
-  private static void publish(FileStore store, String folder, String saveId, byte[] bytes, Lease lease) throws IOException {
+  private static void publish(
+      FileStore store, String folder, String saveId, byte[] bytes, Lease lease) throws IOException {
     String path = FileStores.resolve(folder, Format.MANIFEST);
     String temporary = path + ".tmp-" + saveId;
     boolean replacing = false;
@@ -134,7 +158,11 @@ public final class CheckpointCommit {
       String latest = FileStores.resolve(folder.substring(0, slash), Format.LATEST);
       store.publish(latest, (folder.substring(slash + 1) + "\n").getBytes(StandardCharsets.UTF_8));
     } catch (IOException | RuntimeException e) {
-      LOG.warn("the checkpoint {} is committed, but the hint {} was not renewed: {}", folder, Format.LATEST, e.getMessage());
+      LOG.warn(
+          "the checkpoint {} is committed, but the hint {} was not renewed: {}",
+          folder,
+          Format.LATEST,
+          e.getMessage());
     }
   }
 }

@@ -37,7 +37,11 @@ public final class CheckpointDiff {
   /// @param differing how many elements differ in a bit
   /// @param maxAbsDifference largest absolute difference of two elements; NaN when a NaN meets another value
   public record TensorDifference(
-      String name, Outcome outcome, List<Long> firstDifference, long differing, double maxAbsDifference) {}
+      String name,
+      Outcome outcome,
+      List<Long> firstDifference,
+      long differing,
+      double maxAbsDifference) {}
 
   /// The whole comparison.
   ///
@@ -68,7 +72,8 @@ public final class CheckpointDiff {
         first.manifest().content().config().equals(second.manifest().content().config()));
   }
 
-  private static TensorDifference diff(String name, CheckpointReader first, CheckpointReader second) throws IOException {
+  private static TensorDifference diff(String name, CheckpointReader first, CheckpointReader second)
+      throws IOException {
     if (!first.has(name) || !second.has(name)) {
       return result(name, first.has(name) ? Outcome.ONLY_FIRST : Outcome.ONLY_SECOND);
     }
@@ -90,7 +95,8 @@ public final class CheckpointDiff {
     }
     return tally.differing == 0
         ? result(name, Outcome.EQUAL)
-        : new TensorDifference(name, Outcome.DIFFERENT, tally.first, tally.differing, tally.largest);
+        : new TensorDifference(
+            name, Outcome.DIFFERENT, tally.first, tally.differing, tally.largest);
   }
 
   private static TensorDifference result(String name, Outcome outcome) {

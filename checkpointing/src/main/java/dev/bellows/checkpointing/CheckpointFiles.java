@@ -27,7 +27,11 @@ final class CheckpointFiles {
     checkLength(folder, indexFile, part.indexLength(), lengths);
     byte[] bytes = small(store, folder, indexFile);
     if (!Format.sha256(bytes).equals(part.indexSha256())) {
-      throw corrupt(folder, indexFile, "is corrupt or of another save: its hash is not the one in the manifest", null);
+      throw corrupt(
+          folder,
+          indexFile,
+          "is corrupt or of another save: its hash is not the one in the manifest",
+          null);
     }
     PartIndex index;
     try {
@@ -36,7 +40,11 @@ final class CheckpointFiles {
       throw corrupt(folder, indexFile, "is corrupt: it " + e.getMessage(), e);
     }
     if (index.length() != part.length()) {
-      throw corrupt(folder, indexFile, "gives its part " + index.length() + " bytes, the manifest " + part.length(), null);
+      throw corrupt(
+          folder,
+          indexFile,
+          "gives its part " + index.length() + " bytes, the manifest " + part.length(),
+          null);
     }
     for (Piece piece : index.pieces()) {
       checkTensor(folder, indexFile, piece.tensor(), tensors.get(piece.tensor().name()));
@@ -56,7 +64,8 @@ final class CheckpointFiles {
     }
   }
 
-  private static void checkLength(String folder, String file, long wanted, Map<String, Long> lengths) throws IOException {
+  private static void checkLength(
+      String folder, String file, long wanted, Map<String, Long> lengths) throws IOException {
     Long found = lengths.get(file);
     if (found == null) {
       throw corrupt(folder, file, "is missing", null);
@@ -66,11 +75,17 @@ final class CheckpointFiles {
     }
   }
 
-  private static void checkTensor(String folder, String file, LogicalTensor found, LogicalTensor wanted) throws IOException {
-    if (wanted == null || found.dtype() != wanted.dtype() || !found.shape().equals(wanted.shape())) {
-      String other = wanted == null ? "knows no such tensor" : "says " + wanted.dtype() + " " + wanted.shape();
-      String message = "holds it as " + found.dtype() + " " + found.shape() + ", the manifest " + other;
-      throw new CheckpointException(Kind.CORRUPT, folder, new Problem(file, found.name(), -1, 0, message));
+  private static void checkTensor(
+      String folder, String file, LogicalTensor found, LogicalTensor wanted) throws IOException {
+    if (wanted == null
+        || found.dtype() != wanted.dtype()
+        || !found.shape().equals(wanted.shape())) {
+      String other =
+          wanted == null ? "knows no such tensor" : "says " + wanted.dtype() + " " + wanted.shape();
+      String message =
+          "holds it as " + found.dtype() + " " + found.shape() + ", the manifest " + other;
+      throw new CheckpointException(
+          Kind.CORRUPT, folder, new Problem(file, found.name(), -1, 0, message));
     }
   }
 

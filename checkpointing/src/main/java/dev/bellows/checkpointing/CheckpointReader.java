@@ -32,7 +32,8 @@ public final class CheckpointReader implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final ConcurrentLinkedQueue<MemorySegment> buffers = new ConcurrentLinkedQueue<>();
 
-  private CheckpointReader(FileStore store, String folder, Manifest manifest, List<PartIndex> indexes) {
+  private CheckpointReader(
+      FileStore store, String folder, Manifest manifest, List<PartIndex> indexes) {
     this.store = store;
     this.folder = folder;
     this.manifest = manifest;
@@ -41,7 +42,9 @@ public final class CheckpointReader implements AutoCloseable {
     long largest = Format.ALIGNMENT;
     for (PartIndex index : indexes) {
       for (Piece piece : index.pieces()) {
-        pieces.computeIfAbsent(piece.tensor().name(), name -> new ArrayList<>()).add(new Stored(index, piece));
+        pieces
+            .computeIfAbsent(piece.tensor().name(), name -> new ArrayList<>())
+            .add(new Stored(index, piece));
         largest = Math.max(largest, Math.min(index.chunk(), Format.align(piece.bytes())));
       }
     }
@@ -57,7 +60,8 @@ public final class CheckpointReader implements AutoCloseable {
     List<PartIndex> indexes = new ArrayList<>();
     List<Block> blocks = new ArrayList<>();
     for (Manifest.Part part : manifest.parts()) {
-      PartIndex index = CheckpointFiles.index(store, folder, part, manifest.content().saveId(), tensors, lengths);
+      PartIndex index =
+          CheckpointFiles.index(store, folder, part, manifest.content().saveId(), tensors, lengths);
       indexes.add(index);
       index.pieces().forEach(piece -> blocks.add(piece.block()));
     }
@@ -87,14 +91,17 @@ public final class CheckpointReader implements AutoCloseable {
   public LogicalTensor tensor(String name) throws CheckpointException {
     LogicalTensor tensor = tensors.get(name);
     if (tensor == null) {
-      throw mismatch(name, "is not in this checkpoint, which holds " + tensors.size() + " tensors" + similar(name));
+      throw mismatch(
+          name,
+          "is not in this checkpoint, which holds " + tensors.size() + " tensors" + similar(name));
     }
     return tensor;
   }
 
   private String similar(String name) {
     String last = name.substring(name.lastIndexOf('.') + 1);
-    List<String> names = tensors.keySet().stream().filter(other -> other.endsWith(last)).limit(3).toList();
+    List<String> names =
+        tensors.keySet().stream().filter(other -> other.endsWith(last)).limit(3).toList();
     return names.isEmpty() ? "" : ", among them " + String.join(", ", names);
   }
 
@@ -109,9 +116,16 @@ public final class CheckpointReader implements AutoCloseable {
     int elementBytes = tensor.dtype().bytes();
     if (target.byteSize() != wanted.elements() * elementBytes) {
       throw mismatch(
-          wanted.tensor(), target.byteSize() + " bytes of memory for " + wanted + ", which has " + wanted.elements() * elementBytes);
+          wanted.tensor(),
+          target.byteSize()
+              + " bytes of memory for "
+              + wanted
+              + ", which has "
+              + wanted.elements() * elementBytes);
     }
-    MemorySegment buffer = Optional.ofNullable(buffers.poll()).orElseGet(() -> arena.allocate(bufferBytes, Format.ALIGNMENT));
+    MemorySegment buffer =
+        Optional.ofNullable(buffers.poll())
+            .orElseGet(() -> arena.allocate(bufferBytes, Format.ALIGNMENT));
     try {
       for (Stored stored : pieces.getOrDefault(tensor.name(), List.of())) {
         if (wanted.elements() == 0) {
@@ -135,10 +149,13 @@ public final class CheckpointReader implements AutoCloseable {
   }
 
   private CheckpointException mismatch(String tensor, String message) {
-    return new CheckpointException(Kind.MISMATCH, folder, new Problem(Format.MANIFEST, tensor, -1, 0, message));
+    return new CheckpointException(
+        Kind.MISMATCH, folder, new Problem(Format.MANIFEST, tensor, -1, 0, message));
   }
 
-  private void copy(Stored stored, Block common, Block wanted, MemorySegment target, MemorySegment buffer) throws IOException {
+  private void copy(
+      Stored stored, Block common, Block wanted, MemorySegment target, MemorySegment buffer)
+      throws IOException {
     PartReader part = part(stored.index());
     Piece piece = stored.piece();
     int chunkBytes = stored.index().chunk();

@@ -43,7 +43,9 @@ public final class CheckpointVerifier {
     boolean complete = true;
     for (Manifest.Part part : manifest.parts()) {
       try {
-        PartIndex index = CheckpointFiles.index(store, folder, part, manifest.content().saveId(), tensors, lengths);
+        PartIndex index =
+            CheckpointFiles.index(
+                store, folder, part, manifest.content().saveId(), tensors, lengths);
         index.pieces().forEach(piece -> blocks.add(piece.block()));
         verify(index);
       } catch (IOException e) {
@@ -83,7 +85,10 @@ public final class CheckpointVerifier {
   }
 
   private void add(String file, IOException e) {
-    problems.add(e instanceof CheckpointException known ? known.problem() : Problem.of(file, "cannot be read: " + e.getMessage()));
+    problems.add(
+        e instanceof CheckpointException known
+            ? known.problem()
+            : Problem.of(file, "cannot be read: " + e.getMessage()));
   }
 
   private static List<String> strays(Manifest manifest, Map<String, Long> lengths) {

@@ -16,7 +16,8 @@ import java.util.Map;
 /// Threads: any number of writers at once, each for its own identity; one call writes one file at a time.
 public final class CheckpointWriter {
   private static final long LARGEST_PART = 4L << 30;
-  private static final MemorySegment ZEROS = MemorySegment.ofArray(new byte[Format.ALIGNMENT]).asReadOnly();
+  private static final MemorySegment ZEROS =
+      MemorySegment.ofArray(new byte[Format.ALIGNMENT]).asReadOnly();
 
   private final FileStore store;
   private final String folder;
@@ -26,7 +27,8 @@ public final class CheckpointWriter {
   private final List<String> created = new ArrayList<>();
   private String doing = "";
 
-  private CheckpointWriter(FileStore store, String folder, PartIdentity identity, int chunk, long largestPart) {
+  private CheckpointWriter(
+      FileStore store, String folder, PartIdentity identity, int chunk, long largestPart) {
     this.store = store;
     this.folder = folder;
     this.identity = identity;
@@ -36,18 +38,32 @@ public final class CheckpointWriter {
 
   /// Writes the blocks of `writer` into `folder` and returns one report per part, none if the plan gives it no blocks.
   public static List<PartReport> write(
-      FileStore store, String folder, PartIdentity identity, SavePlan plan, int writer, BlockSource source)
+      FileStore store,
+      String folder,
+      PartIdentity identity,
+      SavePlan plan,
+      int writer,
+      BlockSource source)
       throws CheckpointException {
     return write(store, folder, identity, plan, writer, source, Format.CHUNK, LARGEST_PART);
   }
 
   static List<PartReport> write(
-      FileStore store, String folder, PartIdentity identity, SavePlan plan, int writer, BlockSource source, int chunk, long largestPart)
+      FileStore store,
+      String folder,
+      PartIdentity identity,
+      SavePlan plan,
+      int writer,
+      BlockSource source,
+      int chunk,
+      long largestPart)
       throws CheckpointException {
-    return new CheckpointWriter(store, folder, identity, chunk, largestPart).writeAll(plan, plan.blocks(writer), source);
+    return new CheckpointWriter(store, folder, identity, chunk, largestPart)
+        .writeAll(plan, plan.blocks(writer), source);
   }
 
-  private List<PartReport> writeAll(SavePlan plan, List<Block> blocks, BlockSource source) throws CheckpointException {
+  private List<PartReport> writeAll(SavePlan plan, List<Block> blocks, BlockSource source)
+      throws CheckpointException {
     try {
       List<Draft> drafts = draft(SavePlan.byName(plan.tensors()), blocks);
       checkSpace(drafts);
@@ -66,7 +82,8 @@ public final class CheckpointWriter {
   }
 
   private CheckpointException failed(String message, Throwable cause) {
-    return new CheckpointException(Kind.SAVE_FAILED, folder, Problem.of(identity.fileName(0), message), cause);
+    return new CheckpointException(
+        Kind.SAVE_FAILED, folder, Problem.of(identity.fileName(0), message), cause);
   }
 
   private void discard(Throwable reason) {
@@ -109,7 +126,14 @@ public final class CheckpointWriter {
     byte[] header = PartHeader.bytes(file, identity.saveId(), pieces, 0);
     List<Piece> placed =
         pieces.stream()
-            .map(p -> new Piece(p.tensor(), p.block(), p.begin() + header.length, p.end() + header.length, p.crcs()))
+            .map(
+                p ->
+                    new Piece(
+                        p.tensor(),
+                        p.block(),
+                        p.begin() + header.length,
+                        p.end() + header.length,
+                        p.crcs()))
             .toList();
     return new Draft(file, header, placed, Format.align(placed.getLast().end()));
   }
@@ -120,7 +144,13 @@ public final class CheckpointWriter {
     doing = "asking for free space";
     long usable = store.usableBytes(folder);
     if (usable < need) {
-      throw failed("nothing was written: with a tenth to spare the save needs " + need + " bytes, and " + usable + " are free", null);
+      throw failed(
+          "nothing was written: with a tenth to spare the save needs "
+              + need
+              + " bytes, and "
+              + usable
+              + " are free",
+          null);
     }
   }
 
@@ -130,7 +160,13 @@ public final class CheckpointWriter {
     try (FileStore.Writer writer = create(draft.file())) {
       writer.write(MemorySegment.ofArray(draft.header()));
       for (Piece piece : draft.pieces()) {
-        doing = "writing tensor " + piece.tensor().name() + " at byte " + piece.begin() + " of " + draft.file();
+        doing =
+            "writing tensor "
+                + piece.tensor().name()
+                + " at byte "
+                + piece.begin()
+                + " of "
+                + draft.file();
         writePiece(writer, piece, source);
         payload += piece.bytes();
       }
@@ -154,7 +190,13 @@ public final class CheckpointWriter {
       writer.sync();
     }
     return new PartReport(
-        identity.saveId(), draft.file(), draft.length(), bytes.length, Format.sha256(bytes), draft.pieces().size(), payload);
+        identity.saveId(),
+        draft.file(),
+        draft.length(),
+        bytes.length,
+        Format.sha256(bytes),
+        draft.pieces().size(),
+        payload);
   }
 
   private FileStore.Writer create(String file) throws IOException {
@@ -164,7 +206,8 @@ public final class CheckpointWriter {
     return writer;
   }
 
-  private void writePiece(FileStore.Writer writer, Piece piece, BlockSource source) throws IOException {
+  private void writePiece(FileStore.Writer writer, Piece piece, BlockSource source)
+      throws IOException {
     MemorySegment bytes = checked(source, piece.block(), piece.bytes());
     boolean known = source instanceof Snapshot && chunk == Format.CHUNK;
     int[] snapshotCrcs = known ? ((Snapshot) source).checksums(piece.block()) : piece.crcs();
@@ -180,7 +223,8 @@ public final class CheckpointWriter {
   static MemorySegment checked(BlockSource source, Block block, long bytes) throws IOException {
     MemorySegment segment = source.bytes(block);
     if (segment.byteSize() != bytes) {
-      throw new IllegalArgumentException("the source gave " + segment.byteSize() + " bytes for " + block + ", which has " + bytes);
+      throw new IllegalArgumentException(
+          "the source gave " + segment.byteSize() + " bytes for " + block + ", which has " + bytes);
     }
     return segment;
   }

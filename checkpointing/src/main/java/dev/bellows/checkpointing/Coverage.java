@@ -31,7 +31,9 @@ final class Coverage {
   private static Optional<String> check(LogicalTensor tensor, List<Block> blocks, boolean once) {
     if (tensor.shape().elements() == 0) {
       boolean good = once ? blocks.size() == 1 : !blocks.isEmpty();
-      return good ? Optional.empty() : Optional.of(blocks.size() + " pieces of a tensor without elements; it needs one");
+      return good
+          ? Optional.empty()
+          : Optional.of(blocks.size() + " pieces of a tensor without elements; it needs one");
     }
     return new Coverage(tensor, once).sweep(blocks, 0, new long[tensor.shape().rank()]);
   }
@@ -56,7 +58,8 @@ final class Coverage {
         active.add(waiting.get(next));
       }
       at[dim] = cut;
-      Optional<String> problem = active.isEmpty() ? leaf(active, at) : sweep(List.copyOf(active), dim + 1, at);
+      Optional<String> problem =
+          active.isEmpty() ? leaf(active, at) : sweep(List.copyOf(active), dim + 1, at);
       if (problem.isPresent()) {
         return problem;
       }
@@ -71,7 +74,14 @@ final class Coverage {
     }
     if (once && blocks.size() > 1) {
       return Optional.of(
-          "element " + Arrays.toString(at) + " is in " + blocks.size() + " pieces, among them " + blocks.get(0) + " and " + blocks.get(1));
+          "element "
+              + Arrays.toString(at)
+              + " is in "
+              + blocks.size()
+              + " pieces, among them "
+              + blocks.get(0)
+              + " and "
+              + blocks.get(1));
     }
     return Optional.empty();
   }

@@ -27,7 +27,8 @@ final class Format {
   private static final Pattern NAME = Pattern.compile("[!-~&&[^@\"\\\\]]{1,512}");
   private static final Pattern ROLE = Pattern.compile("[a-z][a-z0-9_.-]{0,63}");
   private static final Pattern SAVE_ID = Pattern.compile("[A-Za-z0-9-]{8,64}");
-  private static final Pattern PART = Pattern.compile("part-g\\d{1,10}-r\\d{1,10}-a\\d{1,10}-\\d{1,10}\\.safetensors");
+  private static final Pattern PART =
+      Pattern.compile("part-g\\d{1,10}-r\\d{1,10}-a\\d{1,10}-\\d{1,10}\\.safetensors");
 
   private Format() {}
 

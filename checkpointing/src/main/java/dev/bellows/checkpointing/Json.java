@@ -23,7 +23,10 @@ final class Json {
               JsonFactory.builder()
                   .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                   .streamReadConstraints(
-                      StreamReadConstraints.builder().maxNestingDepth(200).maxDocumentLength(Format.LARGEST_JSON).build())
+                      StreamReadConstraints.builder()
+                          .maxNestingDepth(200)
+                          .maxDocumentLength(Format.LARGEST_JSON)
+                          .build())
                   .build())
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
@@ -64,7 +67,10 @@ final class Json {
 
   static String pretty(JsonNode node) {
     try {
-      return MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(node).replace(System.lineSeparator(), "\n");
+      return MAPPER
+          .writerWithDefaultPrettyPrinter()
+          .writeValueAsString(node)
+          .replace(System.lineSeparator(), "\n");
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("a JSON tree can always be written", e);
     }

@@ -36,7 +36,9 @@ public final class LoadLedger {
 
   /// Leaves out all tensors of `role`.
   public synchronized void skipRole(String role, String reason) {
-    tensors.values().stream().filter(tensor -> tensor.role().equals(role)).forEach(tensor -> skipped.put(tensor.name(), reason));
+    tensors.values().stream()
+        .filter(tensor -> tensor.role().equals(role))
+        .forEach(tensor -> skipped.put(tensor.name(), reason));
   }
 
   /// Name → reason of what was skipped.
@@ -66,7 +68,8 @@ public final class LoadLedger {
         continue;
       }
       List<Block> blocks = loaded.getOrDefault(tensor.name(), List.of());
-      Optional<String> gap = whole && !blocks.isEmpty() ? Coverage.atLeastOnce(tensor, blocks) : Optional.empty();
+      Optional<String> gap =
+          whole && !blocks.isEmpty() ? Coverage.atLeastOnce(tensor, blocks) : Optional.empty();
       if (blocks.isEmpty()) {
         missing.add(tensor.name() + " (nothing of it)");
       } else if (gap.isPresent()) {
@@ -76,11 +79,18 @@ public final class LoadLedger {
     if (!missing.isEmpty()) {
       String list = String.join(", ", missing.subList(0, Math.min(SHOWN, missing.size())));
       String more = missing.size() > SHOWN ? " and " + (missing.size() - SHOWN) + " more" : "";
-      throw refused("", "the load left out " + missing.size() + " tensors that were not skipped by name: " + list + more);
+      throw refused(
+          "",
+          "the load left out "
+              + missing.size()
+              + " tensors that were not skipped by name: "
+              + list
+              + more);
     }
   }
 
   private CheckpointException refused(String tensor, String message) {
-    return new CheckpointException(Kind.MISMATCH, folder, new Problem(Format.MANIFEST, tensor, -1, 0, message));
+    return new CheckpointException(
+        Kind.MISMATCH, folder, new Problem(Format.MANIFEST, tensor, -1, 0, message));
   }
 }

@@ -19,10 +19,18 @@ public record LogicalTensor(String name, DType dtype, Shape shape, String role) 
   public LogicalTensor {
     if (!Format.isTensorName(name)) {
       throw new IllegalArgumentException(
-          "'" + name + "' cannot name a tensor: 1 to 512 printable ASCII characters without space, @, \" and \\, not starting with __");
+          "'"
+              + name
+              + "' cannot name a tensor: 1 to 512 printable ASCII characters without space, @, \""
+              + " and \\, not starting with __");
     }
     if (!Format.isRole(role)) {
-      throw new IllegalArgumentException("'" + role + "' is no role of tensor " + name + ": lower-case letters, digits, '.', '_' and '-'");
+      throw new IllegalArgumentException(
+          "'"
+              + role
+              + "' is no role of tensor "
+              + name
+              + ": lower-case letters, digits, '.', '_' and '-'");
     }
     Math.multiplyExact(shape.elements(), dtype.bytes());
   }

@@ -59,7 +59,10 @@ public record Manifest(ManifestContent content, String created, List<Part> parts
       bytes = CheckpointFiles.small(store, folder, Format.MANIFEST);
     } catch (NoSuchFileException e) {
       throw new CheckpointException(
-          Kind.UNCOMMITTED, folder, Problem.of(Format.MANIFEST, "is missing, so nothing was committed here"), e);
+          Kind.UNCOMMITTED,
+          folder,
+          Problem.of(Format.MANIFEST, "is missing, so nothing was committed here"),
+          e);
     }
     try {
       return parse(folder, bytes);
@@ -71,16 +74,20 @@ public record Manifest(ManifestContent content, String created, List<Part> parts
   }
 
   private static CheckpointException corrupt(String folder, String message, Throwable cause) {
-    return new CheckpointException(Kind.CORRUPT, folder, Problem.of(Format.MANIFEST, "is corrupt: it " + message), cause);
+    return new CheckpointException(
+        Kind.CORRUPT, folder, Problem.of(Format.MANIFEST, "is corrupt: it " + message), cause);
   }
 
   byte[] toBytes() {
     ObjectNode json = Json.object();
-    json.put("kind", Format.MANIFEST_KIND).put("version", Format.VERSION).put("save", content.saveId());
+    json.put("kind", Format.MANIFEST_KIND)
+        .put("version", Format.VERSION)
+        .put("save", content.saveId());
     json.put("step", content.step()).put("created", created);
     ArrayNode tensors = json.putArray("tensors");
     for (LogicalTensor tensor : content.tensors()) {
-      ObjectNode entry = tensors.addObject().put("name", tensor.name()).put("dtype", tensor.dtype().name());
+      ObjectNode entry =
+          tensors.addObject().put("name", tensor.name()).put("dtype", tensor.dtype().name());
       PartIndex.numbers(entry, "shape", tensor.shape().dims());
       entry.put("role", tensor.role());
     }
@@ -97,7 +104,12 @@ public record Manifest(ManifestContent content, String created, List<Part> parts
     ObjectNode versions = json.putObject("versions");
     content.sortedVersions().forEach(versions::put);
     String body = Json.pretty(json);
-    String text = body.substring(0, body.length() - "\n}".length()) + ",\n" + TAIL_START + "0".repeat(DIGITS) + TAIL_END;
+    String text =
+        body.substring(0, body.length() - "\n}".length())
+            + ",\n"
+            + TAIL_START
+            + "0".repeat(DIGITS)
+            + TAIL_END;
     return withHash(text.getBytes(StandardCharsets.UTF_8));
   }
 
@@ -110,13 +122,15 @@ public record Manifest(ManifestContent content, String created, List<Part> parts
     byte[] result = bytes.clone();
     int at = hashAt(bytes);
     Arrays.fill(result, at, at + DIGITS, (byte) '0');
-    System.arraycopy(Format.sha256(result).getBytes(StandardCharsets.US_ASCII), 0, result, at, DIGITS);
+    System.arraycopy(
+        Format.sha256(result).getBytes(StandardCharsets.US_ASCII), 0, result, at, DIGITS);
     return result;
   }
 
   static Manifest parse(String folder, byte[] bytes) throws IOException {
     int at = hashAt(bytes);
-    // The hash comes first: only an intact file is believed when it says that it is of another version.
+    // The hash comes first: only an intact file is believed when it says that it is of another
+    // version.
     if (at < TAIL_START.length() || !Arrays.equals(bytes, withHash(bytes))) {
       throw corrupt(folder, "does not agree with its own hash", null);
     }
@@ -136,7 +150,11 @@ public record Manifest(ManifestContent content, String created, List<Part> parts
     Map<String, String> versions = versions(fields.object("versions"));
     fields.end();
     try {
-      return new Manifest(new ManifestContent(saveId, step, tensors, trainer, config, versions), created, parts, sha256);
+      return new Manifest(
+          new ManifestContent(saveId, step, tensors, trainer, config, versions),
+          created,
+          parts,
+          sha256);
     } catch (IllegalArgumentException e) {
       throw new IOException("holds what cannot be: " + e.getMessage(), e);
     }
@@ -152,7 +170,11 @@ public record Manifest(ManifestContent content, String created, List<Part> parts
           folder,
           Problem.of(
               Format.MANIFEST,
-              "is too new: it has format version " + version + " and this program reads up to " + Format.VERSION + "; use a newer program"));
+              "is too new: it has format version "
+                  + version
+                  + " and this program reads up to "
+                  + Format.VERSION
+                  + "; use a newer program"));
     }
     if (version < Format.OLDEST_VERSION) {
       throw new CheckpointException(
@@ -160,7 +182,10 @@ public record Manifest(ManifestContent content, String created, List<Part> parts
           folder,
           Problem.of(
               Format.MANIFEST,
-              "is too old: it has format version " + version + " and this program reads from " + Format.OLDEST_VERSION
+              "is too old: it has format version "
+                  + version
+                  + " and this program reads from "
+                  + Format.OLDEST_VERSION
                   + " on; convert it with the program that wrote it"));
     }
   }
@@ -172,7 +197,11 @@ public record Manifest(ManifestContent content, String created, List<Part> parts
       String name = fields.text("name");
       try {
         tensors.add(
-            new LogicalTensor(name, DType.valueOf(fields.text("dtype")), Shape.of(fields.numbers("shape")), fields.text("role")));
+            new LogicalTensor(
+                name,
+                DType.valueOf(fields.text("dtype")),
+                Shape.of(fields.numbers("shape")),
+                fields.text("role")));
       } catch (IllegalArgumentException | ArithmeticException e) {
         throw new IOException("holds a tensor that cannot be: " + e.getMessage(), e);
       }
@@ -186,7 +215,12 @@ public record Manifest(ManifestContent content, String created, List<Part> parts
     Set<String> names = new HashSet<>();
     for (JsonNode node : array) {
       Json.Fields fields = new Json.Fields(node);
-      Part part = new Part(fields.text("file"), fields.number("length"), fields.number("indexLength"), fields.text("indexSha256"));
+      Part part =
+          new Part(
+              fields.text("file"),
+              fields.number("length"),
+              fields.number("indexLength"),
+              fields.text("indexSha256"));
       fields.end();
       if (!Format.isPartName(part.file())) {
         throw new IOException("names '" + part.file() + "', which is no name of a part");

@@ -15,10 +15,16 @@ import java.util.TreeMap;
 /// @param config the resolved configuration, as JSON or as one text
 /// @param versions library → version
 public record ManifestContent(
-    String saveId, long step, List<LogicalTensor> tensors, ObjectNode trainer, JsonNode config, Map<String, String> versions) {
+    String saveId,
+    long step,
+    List<LogicalTensor> tensors,
+    ObjectNode trainer,
+    JsonNode config,
+    Map<String, String> versions) {
   public ManifestContent {
     if (!Format.isSaveId(saveId)) {
-      throw new IllegalArgumentException("'" + saveId + "' is no save id: 8 to 64 letters, digits and '-'");
+      throw new IllegalArgumentException(
+          "'" + saveId + "' is no save id: 8 to 64 letters, digits and '-'");
     }
     if (step < 0) {
       throw new IllegalArgumentException("a step is 0 or more, not " + step);
@@ -35,10 +41,12 @@ public record ManifestContent(
   /// JSON has no NaN and no infinity; Jackson would write a text that reads back as 0.
   private static void checkFinite(String path, JsonNode node) {
     if (node.isFloatingPointNumber() && !Double.isFinite(node.doubleValue())) {
-      throw new IllegalArgumentException(path + " is " + node.doubleValue() + ", which JSON cannot hold; store it as text");
+      throw new IllegalArgumentException(
+          path + " is " + node.doubleValue() + ", which JSON cannot hold; store it as text");
     }
     if (node.isObject()) {
-      node.properties().forEach(property -> checkFinite(path + "." + property.getKey(), property.getValue()));
+      node.properties()
+          .forEach(property -> checkFinite(path + "." + property.getKey(), property.getValue()));
     }
     for (int i = 0; i < (node.isArray() ? node.size() : 0); i++) {
       checkFinite(path + "[" + i + "]", node.get(i));

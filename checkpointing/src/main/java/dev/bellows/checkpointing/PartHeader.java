@@ -17,7 +17,10 @@ final class PartHeader {
     long size = Format.align(8 + json.length);
     if (size - 8 > Format.LARGEST_HEADER) {
       throw new IllegalArgumentException(
-          file + ": a header of " + json.length + " bytes is more than safetensors allows; write fewer pieces into a part");
+          file
+              + ": a header of "
+              + json.length
+              + " bytes is more than safetensors allows; write fewer pieces into a part");
     }
     byte[] header = new byte[(int) size];
     Arrays.fill(header, (byte) ' ');
@@ -35,7 +38,13 @@ final class PartHeader {
         .put("bellows.part", file);
     int pads = 0;
     for (Piece piece : pieces) {
-      entry(header, piece.entryName(), piece.tensor().dtype().name(), piece.block().extent(), piece.begin() - dataStart, piece.end() - dataStart);
+      entry(
+          header,
+          piece.entryName(),
+          piece.tensor().dtype().name(),
+          piece.block().extent(),
+          piece.begin() - dataStart,
+          piece.end() - dataStart);
       long pad = Format.align(piece.end()) - piece.end();
       if (pad > 0) {
         long from = piece.end() - dataStart;
@@ -45,7 +54,8 @@ final class PartHeader {
     return header;
   }
 
-  private static void entry(ObjectNode header, String name, String dtype, long[] shape, long from, long to) {
+  private static void entry(
+      ObjectNode header, String name, String dtype, long[] shape, long from, long to) {
     ObjectNode entry = header.putObject(name).put("dtype", dtype);
     var dims = entry.putArray("shape");
     for (long dim : shape) {
@@ -55,10 +65,15 @@ final class PartHeader {
   }
 
   /// Refuses a header that is not the one its index describes. White space and the order of keys are free.
-  static void check(byte[] header, String file, String saveId, List<Piece> pieces) throws IOException {
+  static void check(byte[] header, String file, String saveId, List<Piece> pieces)
+      throws IOException {
     long size = ByteBuffer.wrap(header).order(ByteOrder.LITTLE_ENDIAN).getLong();
     if (size != header.length - 8) {
-      throw new IOException("the header says that it is " + size + " bytes long, the index says " + (header.length - 8));
+      throw new IOException(
+          "the header says that it is "
+              + size
+              + " bytes long, the index says "
+              + (header.length - 8));
     }
     if (header[8] != '{') {
       throw new IOException("the header does not start with '{'");

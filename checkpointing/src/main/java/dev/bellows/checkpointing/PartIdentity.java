@@ -10,10 +10,17 @@ package dev.bellows.checkpointing;
 public record PartIdentity(String saveId, int generation, int rank, int attempt) {
   public PartIdentity {
     if (!Format.isSaveId(saveId)) {
-      throw new IllegalArgumentException("'" + saveId + "' is no save id: 8 to 64 letters, digits and '-'");
+      throw new IllegalArgumentException(
+          "'" + saveId + "' is no save id: 8 to 64 letters, digits and '-'");
     }
     if (generation < 0 || rank < 0 || attempt < 0) {
-      throw new IllegalArgumentException("generation, rank and attempt are 0 or more, not " + generation + ", " + rank + ", " + attempt);
+      throw new IllegalArgumentException(
+          "generation, rank and attempt are 0 or more, not "
+              + generation
+              + ", "
+              + rank
+              + ", "
+              + attempt);
     }
   }
 

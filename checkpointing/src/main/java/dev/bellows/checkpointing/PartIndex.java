@@ -17,7 +17,14 @@ import java.util.Optional;
 /// @param headerLength bytes before the first piece
 /// @param headerCrc CRC32C of those bytes
 /// @param chunk bytes per checksum
-record PartIndex(String saveId, String file, long length, int headerLength, int headerCrc, int chunk, List<Piece> pieces) {
+record PartIndex(
+    String saveId,
+    String file,
+    long length,
+    int headerLength,
+    int headerCrc,
+    int chunk,
+    List<Piece> pieces) {
   byte[] toBytes() {
     ObjectNode index = Json.object();
     index.put("kind", Format.INDEX_KIND).put("version", Format.VERSION).put("save", saveId);
@@ -26,7 +33,10 @@ record PartIndex(String saveId, String file, long length, int headerLength, int 
     index.put("chunk", chunk);
     ArrayNode list = index.putArray("pieces");
     for (Piece piece : pieces) {
-      ObjectNode entry = list.addObject().put("tensor", piece.tensor().name()).put("dtype", piece.tensor().dtype().name());
+      ObjectNode entry =
+          list.addObject()
+              .put("tensor", piece.tensor().name())
+              .put("dtype", piece.tensor().dtype().name());
       numbers(entry, "shape", piece.tensor().shape().dims());
       numbers(entry, "start", piece.block().start());
       numbers(entry, "extent", piece.block().extent());
@@ -52,7 +62,15 @@ record PartIndex(String saveId, String file, long length, int headerLength, int 
     String kind = fields.text("kind");
     long version = fields.number("version");
     if (!kind.equals(Format.INDEX_KIND) || version != Format.VERSION) {
-      throw new IOException("is a " + kind + " of version " + version + ", not a " + Format.INDEX_KIND + " of version " + Format.VERSION);
+      throw new IOException(
+          "is a "
+              + kind
+              + " of version "
+              + version
+              + ", not a "
+              + Format.INDEX_KIND
+              + " of version "
+              + Format.VERSION);
     }
     expect("save", fields.text("save"), saveId);
     expect("part", fields.text("part"), file);
@@ -62,11 +80,17 @@ record PartIndex(String saveId, String file, long length, int headerLength, int 
     int headerCrc = crc(header.text("crc32c"));
     header.end();
     long chunk = fields.number("chunk");
-    if (headerLength < Format.ALIGNMENT || headerLength % Format.ALIGNMENT != 0 || headerLength - 8 > Format.LARGEST_HEADER) {
-      throw new IOException("gives the header " + headerLength + " bytes; a multiple of 4,096 up to 100 MB belongs there");
+    if (headerLength < Format.ALIGNMENT
+        || headerLength % Format.ALIGNMENT != 0
+        || headerLength - 8 > Format.LARGEST_HEADER) {
+      throw new IOException(
+          "gives the header "
+              + headerLength
+              + " bytes; a multiple of 4,096 up to 100 MB belongs there");
     }
     if (chunk < Format.ALIGNMENT || chunk % Format.ALIGNMENT != 0 || chunk > Format.LARGEST_CHUNK) {
-      throw new IOException("has chunks of " + chunk + " bytes; a multiple of 4,096 up to 64 MiB belongs there");
+      throw new IOException(
+          "has chunks of " + chunk + " bytes; a multiple of 4,096 up to 64 MiB belongs there");
     }
     List<Piece> pieces = new ArrayList<>();
     long at = headerLength;
@@ -77,16 +101,20 @@ record PartIndex(String saveId, String file, long length, int headerLength, int 
     }
     fields.end();
     if (pieces.isEmpty() || at != length) {
-      throw new IOException("has " + pieces.size() + " pieces that end at byte " + at + " of a part of " + length);
+      throw new IOException(
+          "has " + pieces.size() + " pieces that end at byte " + at + " of a part of " + length);
     }
-    return new PartIndex(saveId, file, length, (int) headerLength, headerCrc, (int) chunk, List.copyOf(pieces));
+    return new PartIndex(
+        saveId, file, length, (int) headerLength, headerCrc, (int) chunk, List.copyOf(pieces));
   }
 
   private static Piece piece(Json.Fields fields, long at, int chunk) throws IOException {
     String name = fields.text("tensor");
     try {
       DType dtype = DType.valueOf(fields.text("dtype"));
-      LogicalTensor tensor = new LogicalTensor(name, dtype, Shape.of(fields.numbers("shape")), LogicalTensor.PARAMETER);
+      LogicalTensor tensor =
+          new LogicalTensor(
+              name, dtype, Shape.of(fields.numbers("shape")), LogicalTensor.PARAMETER);
       Block block = new Block(name, fields.numbers("start"), fields.numbers("extent"));
       Optional<String> misfit = block.misfit(tensor);
       if (misfit.isPresent()) {
@@ -97,7 +125,19 @@ record PartIndex(String saveId, String file, long length, int headerLength, int 
       long bytes = Math.multiplyExact(block.elements(), dtype.bytes());
       if (begin != at || end - begin != bytes) {
         throw new IOException(
-            "tensor " + name + ": the piece " + block + " lies at bytes " + begin + " to " + end + "; " + at + " to " + (at + bytes) + " is its place");
+            "tensor "
+                + name
+                + ": the piece "
+                + block
+                + " lies at bytes "
+                + begin
+                + " to "
+                + end
+                + "; "
+                + at
+                + " to "
+                + (at + bytes)
+                + " is its place");
       }
       JsonNode sums = fields.array("crc32c");
       fields.end();
@@ -109,7 +149,8 @@ record PartIndex(String saveId, String file, long length, int headerLength, int 
 
   private static int[] crcs(String name, JsonNode sums, int chunks) throws IOException {
     if (sums.size() != chunks) {
-      throw new IOException("tensor " + name + ": " + sums.size() + " checksums for " + chunks + " chunks");
+      throw new IOException(
+          "tensor " + name + ": " + sums.size() + " checksums for " + chunks + " chunks");
     }
     int[] crcs = new int[chunks];
     for (int i = 0; i < chunks; i++) {

@@ -8,7 +8,8 @@ import java.lang.foreign.MemorySegment;
 
 /// An open part whose header was checked. Threads: any.
 final class PartReader implements AutoCloseable {
-  private static final MemorySegment ZEROS = MemorySegment.ofArray(new byte[Format.ALIGNMENT]).asReadOnly();
+  private static final MemorySegment ZEROS =
+      MemorySegment.ofArray(new byte[Format.ALIGNMENT]).asReadOnly();
 
   private final String folder;
   private final PartIndex index;
@@ -38,7 +39,11 @@ final class PartReader implements AutoCloseable {
 
   private void checkHeader() throws IOException {
     if (reader.length() != index.length()) {
-      throw CheckpointFiles.corrupt(folder, index.file(), "has " + reader.length() + " bytes; " + index.length() + " were written", null);
+      throw CheckpointFiles.corrupt(
+          folder,
+          index.file(),
+          "has " + reader.length() + " bytes; " + index.length() + " were written",
+          null);
     }
     byte[] header = new byte[index.headerLength()];
     reader.read(0, MemorySegment.ofArray(header));
@@ -51,7 +56,9 @@ final class PartReader implements AutoCloseable {
       reason = e.getMessage();
     }
     if (!good) {
-      Problem problem = new Problem(index.file(), "", 0, header.length, "is corrupt or of another save: " + reason);
+      Problem problem =
+          new Problem(
+              index.file(), "", 0, header.length, "is corrupt or of another save: " + reason);
       throw new CheckpointException(Kind.CORRUPT, folder, problem);
     }
   }
@@ -66,17 +73,32 @@ final class PartReader implements AutoCloseable {
     reader.read(from, read);
     MemorySegment data = read.asSlice(0, to - from);
     if (Format.crc32c(data) != piece.crcs()[i]) {
-      throw corrupt(piece, from, to - from, "is corrupt: the bytes of chunk " + i + " of " + piece.block() + " do not have their checksum");
+      throw corrupt(
+          piece,
+          from,
+          to - from,
+          "is corrupt: the bytes of chunk "
+              + i
+              + " of "
+              + piece.block()
+              + " do not have their checksum");
     }
     MemorySegment pad = read.asSlice(to - from);
     if (pad.mismatch(ZEROS.asSlice(0, pad.byteSize())) != -1) {
-      throw corrupt(piece, to, pad.byteSize(), "is corrupt: the pad behind " + piece.block() + " is not zero");
+      throw corrupt(
+          piece,
+          to,
+          pad.byteSize(),
+          "is corrupt: the pad behind " + piece.block() + " is not zero");
     }
     return data;
   }
 
   private CheckpointException corrupt(Piece piece, long offset, long length, String message) {
-    return new CheckpointException(Kind.CORRUPT, folder, new Problem(index.file(), piece.tensor().name(), offset, length, message));
+    return new CheckpointException(
+        Kind.CORRUPT,
+        folder,
+        new Problem(index.file(), piece.tensor().name(), offset, length, message));
   }
 
   @Override

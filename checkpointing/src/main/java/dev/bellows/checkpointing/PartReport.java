@@ -12,5 +12,11 @@ import java.io.Serializable;
 /// @param pieces how many pieces it holds
 /// @param payloadBytes their bytes without headers and pads
 public record PartReport(
-    String saveId, String file, long length, long indexLength, String indexSha256, int pieces, long payloadBytes)
+    String saveId,
+    String file,
+    long length,
+    long indexLength,
+    String indexSha256,
+    int pieces,
+    long payloadBytes)
     implements Serializable {}

@@ -54,7 +54,10 @@ public final class SavePlan {
     long from = 0;
     for (int writer = 0; writer < writers && from < rows; writer++) {
       long border = share(total, writer + 1, writers);
-      long to = writer == writers - 1 ? rows : Math.clamp(Math.ceilDiv(2 * (border - before) - row, 2 * row), from, rows);
+      long to =
+          writer == writers - 1
+              ? rows
+              : Math.clamp(Math.ceilDiv(2 * (border - before) - row, 2 * row), from, rows);
       if (to > from) {
         plan.get(writer).add(divisible ? Block.rows(tensor, from, to) : Block.whole(tensor));
         from = to;
@@ -77,7 +80,11 @@ public final class SavePlan {
     writers.forEach(all::addAll);
     Optional<Problem> problem = check(byName(tensors), all);
     if (problem.isPresent()) {
-      throw new IllegalArgumentException("this plan cannot be saved: tensor " + problem.get().tensor() + ": " + problem.get().message());
+      throw new IllegalArgumentException(
+          "this plan cannot be saved: tensor "
+              + problem.get().tensor()
+              + ": "
+              + problem.get().message());
     }
   }
 
@@ -86,14 +93,16 @@ public final class SavePlan {
     Map<String, List<Block>> byTensor = new HashMap<>();
     for (Block block : blocks) {
       LogicalTensor tensor = tensors.get(block.tensor());
-      Optional<String> misfit = tensor == null ? Optional.of("is in no list of tensors") : block.misfit(tensor);
+      Optional<String> misfit =
+          tensor == null ? Optional.of("is in no list of tensors") : block.misfit(tensor);
       if (misfit.isPresent()) {
         return Optional.of(new Problem(Format.MANIFEST, block.tensor(), -1, 0, misfit.get()));
       }
       byTensor.computeIfAbsent(block.tensor(), name -> new ArrayList<>()).add(block);
     }
     for (LogicalTensor tensor : tensors.values()) {
-      Optional<String> gap = Coverage.exactlyOnce(tensor, byTensor.getOrDefault(tensor.name(), List.of()));
+      Optional<String> gap =
+          Coverage.exactlyOnce(tensor, byTensor.getOrDefault(tensor.name(), List.of()));
       if (gap.isPresent()) {
         return Optional.of(new Problem(Format.MANIFEST, tensor.name(), -1, 0, gap.get()));
       }
@@ -129,6 +138,8 @@ public final class SavePlan {
   /// Payload bytes of `writer`.
   public long bytes(int writer) {
     Map<String, LogicalTensor> names = byName(tensors);
-    return blocks(writer).stream().mapToLong(block -> block.elements() * names.get(block.tensor()).dtype().bytes()).sum();
+    return blocks(writer).stream()
+        .mapToLong(block -> block.elements() * names.get(block.tensor()).dtype().bytes())
+        .sum();
   }
 }

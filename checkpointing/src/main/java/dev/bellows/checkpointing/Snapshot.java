@@ -28,7 +28,8 @@ public final class Snapshot implements BlockSource, AutoCloseable {
     long at = 0;
     for (Block block : blocks) {
       long bytes = block.elements() * tensors.get(block.tensor()).dtype().bytes();
-      buffers.put(block, new Buffer(all.asSlice(at, bytes), new int[Piece.chunks(bytes, Format.CHUNK)]));
+      buffers.put(
+          block, new Buffer(all.asSlice(at, bytes), new int[Piece.chunks(bytes, Format.CHUNK)]));
       at = Format.align(at + bytes);
     }
   }
@@ -69,7 +70,8 @@ public final class Snapshot implements BlockSource, AutoCloseable {
   private Buffer buffer(Block block) {
     Buffer buffer = buffers.get(block);
     if (buffer == null || !captured) {
-      throw new IllegalStateException(captured ? block + " is not in this snapshot" : "nothing was captured yet");
+      throw new IllegalStateException(
+          captured ? block + " is not in this snapshot" : "nothing was captured yet");
     }
     return buffer;
   }

@@ -12,13 +12,26 @@ final class Tiles {
     if (tensor.shape().elements() == 0) {
       tiles.add(Block.whole(tensor));
     } else {
-      cut(tensor, 0, tensor.bytes(), bytes, new long[tensor.shape().rank()], tensor.shape().dims(), tiles);
+      cut(
+          tensor,
+          0,
+          tensor.bytes(),
+          bytes,
+          new long[tensor.shape().rank()],
+          tensor.shape().dims(),
+          tiles);
     }
     return tiles;
   }
 
   private static void cut(
-      LogicalTensor tensor, int dim, long size, long bytes, long[] start, long[] extent, List<Block> tiles) {
+      LogicalTensor tensor,
+      int dim,
+      long size,
+      long bytes,
+      long[] start,
+      long[] extent,
+      List<Block> tiles) {
     if (size <= bytes || dim == start.length) {
       tiles.add(new Block(tensor.name(), start, extent));
       return;

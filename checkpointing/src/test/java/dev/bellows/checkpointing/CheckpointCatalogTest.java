@@ -26,7 +26,12 @@ class CheckpointCatalogTest {
   }
 
   private void save(long step) throws IOException {
-    state.save(store, catalog().begin(step), "save-" + (1000 + step), step, SavePlan.balance(state.tensors, 2));
+    state.save(
+        store,
+        catalog().begin(step),
+        "save-" + (1000 + step),
+        step,
+        SavePlan.balance(state.tensors, 2));
   }
 
   private void flip(long step, String name) throws IOException {
@@ -59,8 +64,11 @@ class CheckpointCatalogTest {
     flip(2, "manifest.json");
     CheckpointCatalog.Selection selection = catalog().newestValid(Depth.EVERY_BYTE);
     assertEquals(1L, selection.step().orElseThrow());
-    assertEquals(List.of(3L, 2L), selection.refused().stream().map(CheckpointCatalog.Refused::step).toList());
-    assertEquals("part-g1-r0-a0-0.safetensors", selection.refused().getFirst().problems().getFirst().file());
+    assertEquals(
+        List.of(3L, 2L),
+        selection.refused().stream().map(CheckpointCatalog.Refused::step).toList());
+    assertEquals(
+        "part-g1-r0-a0-0.safetensors", selection.refused().getFirst().problems().getFirst().file());
     assertEquals(3L, catalog().newestValid(Depth.STRUCTURE).step().orElseThrow());
     flip(1, "part-g1-r1-a0-0.index.json");
     assertEquals(Optional.empty(), catalog().newestValid(Depth.EVERY_BYTE).step());

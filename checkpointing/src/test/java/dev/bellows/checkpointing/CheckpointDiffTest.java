@@ -29,7 +29,9 @@ class CheckpointDiffTest {
   }
 
   private static void setFloat(TestState state, String name, int index, float value) {
-    ByteBuffer.wrap(state.bytes.get(name)).order(ByteOrder.LITTLE_ENDIAN).putFloat(4 * index, value);
+    ByteBuffer.wrap(state.bytes.get(name))
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .putFloat(4 * index, value);
   }
 
   @Test
@@ -54,16 +56,29 @@ class CheckpointDiffTest {
     setFloat(b, "block.0.bias", 4, 1f);
     CheckpointDiff.Result result = diff(a, b);
     assertFalse(result.tensorsEqual());
-    assertEquals(new TensorDifference("embed.weight", Outcome.DIFFERENT, List.of(2L, 5L), 2, 4.0), result.tensors().getFirst());
-    assertEquals(new TensorDifference("block.0.bias", Outcome.DIFFERENT, List.of(4L), 1, Double.NaN), result.tensors().get(1));
-    assertEquals(new TensorDifference("scale", Outcome.DIFFERENT, List.of(), 1, 0.0), result.tensors().get(2));
+    assertEquals(
+        new TensorDifference("embed.weight", Outcome.DIFFERENT, List.of(2L, 5L), 2, 4.0),
+        result.tensors().getFirst());
+    assertEquals(
+        new TensorDifference("block.0.bias", Outcome.DIFFERENT, List.of(4L), 1, Double.NaN),
+        result.tensors().get(1));
+    assertEquals(
+        new TensorDifference("scale", Outcome.DIFFERENT, List.of(), 1, 0.0),
+        result.tensors().get(2));
     assertEquals(Outcome.EQUAL, result.tensors().get(3).outcome());
   }
 
   @Test
   void missingAndReshapedTensors() throws IOException {
-    TestState a = new TestState(1, List.of(TestState.tensor("x", DType.F32, 2, 3), TestState.tensor("gone", DType.F32, 1)));
-    TestState b = new TestState(1, List.of(TestState.tensor("x", DType.F32, 3, 2), TestState.tensor("new", DType.F32, 1)));
+    TestState a =
+        new TestState(
+            1,
+            List.of(
+                TestState.tensor("x", DType.F32, 2, 3), TestState.tensor("gone", DType.F32, 1)));
+    TestState b =
+        new TestState(
+            1,
+            List.of(TestState.tensor("x", DType.F32, 3, 2), TestState.tensor("new", DType.F32, 1)));
     List<Outcome> outcomes = diff(a, b).tensors().stream().map(TensorDifference::outcome).toList();
     assertEquals(List.of(Outcome.OTHER_SHAPE, Outcome.ONLY_FIRST, Outcome.ONLY_SECOND), outcomes);
   }
@@ -74,7 +89,9 @@ class CheckpointDiffTest {
     for (long bytes : new long[] {1, 4, 8, 57, 60, 300, 900, 10_000}) {
       List<Block> tiles = new ArrayList<>(Tiles.of(tensor, bytes));
       assertEquals(Optional.empty(), Coverage.exactlyOnce(tensor, tiles));
-      assertTrue(tiles.stream().allMatch(tile -> tile.elements() * 4 <= Math.max(4, bytes)), "tile size " + bytes);
+      assertTrue(
+          tiles.stream().allMatch(tile -> tile.elements() * 4 <= Math.max(4, bytes)),
+          "tile size " + bytes);
     }
   }
 }

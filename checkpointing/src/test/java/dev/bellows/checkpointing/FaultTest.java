@@ -40,13 +40,15 @@ class FaultTest {
         failAt++;
         assertEquals(before, contents(catalog.folder(1)), "fault at " + failAt);
       }
-      assertTrue(failAt > 40, "only " + failAt + " operations could fail: this test would prove little");
+      assertTrue(
+          failAt > 40, "only " + failAt + " operations could fail: this test would prove little");
     }
     assertEquals(1L, catalog.newestValid(CheckpointCatalog.Depth.EVERY_BYTE).step().orElseThrow());
   }
 
   /// Saves step 2 on `faulty`; whether that worked. Deletes the step in the end either way.
-  private boolean save(FaultyFileStore faulty, CheckpointCatalog catalog, int failAt) throws IOException {
+  private boolean save(FaultyFileStore faulty, CheckpointCatalog catalog, int failAt)
+      throws IOException {
     String path = catalog.begin(2);
     SavePlan plan = SavePlan.balance(state.tensors, 3);
     List<PartReport> reports = new ArrayList<>();
@@ -62,20 +64,28 @@ class FaultTest {
       assertEquals(CheckpointException.Kind.SAVE_FAILED, e.kind());
       assertTrue(e.getMessage().contains("No space left on device"), e.getMessage());
       assertFalse(disk.exists(path + "/manifest.json"), "fault at " + failAt);
-      assertTrue(disk.list(path).stream().noneMatch(entry -> entry.name().contains(".tmp-")), "fault at " + failAt);
+      assertTrue(
+          disk.list(path).stream().noneMatch(entry -> entry.name().contains(".tmp-")),
+          "fault at " + failAt);
     }
     catalog.discard(2);
     assertFalse(disk.exists(path));
     return saved;
   }
 
-  private void write(FaultyFileStore faulty, String path, SavePlan plan, int writer, List<PartReport> reports) throws IOException {
+  private void write(
+      FaultyFileStore faulty, String path, SavePlan plan, int writer, List<PartReport> reports)
+      throws IOException {
     try {
       PartIdentity identity = new PartIdentity(TestState.SAVE, 1, writer, 0);
-      reports.addAll(CheckpointWriter.write(faulty, path, identity, plan, writer, state, TestState.CHUNK, 40_000));
+      reports.addAll(
+          CheckpointWriter.write(
+              faulty, path, identity, plan, writer, state, TestState.CHUNK, 40_000));
     } catch (CheckpointException e) {
       String mine = "part-g1-r" + writer + "-";
-      assertTrue(disk.list(path).stream().noneMatch(entry -> entry.name().startsWith(mine)), e.getMessage());
+      assertTrue(
+          disk.list(path).stream().noneMatch(entry -> entry.name().startsWith(mine)),
+          e.getMessage());
       throw e;
     }
   }
@@ -98,10 +108,14 @@ class FaultTest {
     CheckpointException e =
         assertThrows(
             CheckpointException.class,
-            () -> state.write(faulty, folder.toString(), TestState.SAVE, SavePlan.balance(state.tensors, 1)));
+            () ->
+                state.write(
+                    faulty, folder.toString(), TestState.SAVE, SavePlan.balance(state.tensors, 1)));
     assertTrue(
         e.getMessage()
-            .contains("writing tensor embed.weight at byte 4096 of part-g1-r0-a0-0.safetensors failed and this writer's files were deleted: "),
+            .contains(
+                "writing tensor embed.weight at byte 4096 of part-g1-r0-a0-0.safetensors failed and"
+                    + " this writer's files were deleted: "),
         e.getMessage());
   }
 
@@ -111,7 +125,9 @@ class FaultTest {
     CheckpointException e =
         assertThrows(
             CheckpointException.class,
-            () -> state.write(faulty, folder + "/s", TestState.SAVE, SavePlan.balance(state.tensors, 1)));
+            () ->
+                state.write(
+                    faulty, folder + "/s", TestState.SAVE, SavePlan.balance(state.tensors, 1)));
     assertTrue(e.getMessage().contains("bytes, and 60000 are free"), e.getMessage());
     assertFalse(disk.exists(folder + "/s"));
   }
@@ -138,14 +154,17 @@ class FaultTest {
         };
     PartIdentity identity = new PartIdentity(TestState.SAVE, 1, 0, 0);
     CheckpointException e =
-        assertThrows(CheckpointException.class, () -> CheckpointWriter.write(disk, folder + "/s", identity, plan, 0, source));
+        assertThrows(
+            CheckpointException.class,
+            () -> CheckpointWriter.write(disk, folder + "/s", identity, plan, 0, source));
     assertTrue(e.getMessage().contains("tensor mask"), e.getMessage());
     assertEquals(List.of(), disk.list(folder + "/s"));
   }
 
   @Test
   void incompleteOrDoubledSetsAreNotCommitted() throws IOException {
-    List<PartReport> reports = state.write(disk, folder + "/s", TestState.SAVE, SavePlan.balance(state.tensors, 3));
+    List<PartReport> reports =
+        state.write(disk, folder + "/s", TestState.SAVE, SavePlan.balance(state.tensors, 3));
     for (int gone = 0; gone < reports.size(); gone++) {
       List<PartReport> fewer = new ArrayList<>(reports);
       fewer.remove(gone);
@@ -157,7 +176,16 @@ class FaultTest {
     refused(reports, "save-0002", "belongs to save save-0001, not to save-0002");
     PartReport first = reports.getFirst();
     List<PartReport> wrong = new ArrayList<>(reports);
-    wrong.set(0, new PartReport(first.saveId(), first.file(), first.length() + 1, first.indexLength(), first.indexSha256(), 1, 1));
+    wrong.set(
+        0,
+        new PartReport(
+            first.saveId(),
+            first.file(),
+            first.length() + 1,
+            first.indexLength(),
+            first.indexSha256(),
+            1,
+            1));
     refused(wrong, TestState.SAVE, "bytes; ");
     PartIdentity other = new PartIdentity(TestState.SAVE, 2, 0, 0);
     SavePlan plan = SavePlan.balance(state.tensors, 3);
@@ -168,9 +196,12 @@ class FaultTest {
     refused(reports, TestState.SAVE, "is missing");
   }
 
-  private void refused(List<PartReport> reports, String saveId, String... messages) throws IOException {
+  private void refused(List<PartReport> reports, String saveId, String... messages)
+      throws IOException {
     CheckpointException e =
-        assertThrows(CheckpointException.class, () -> CheckpointCommit.commit(disk, folder + "/s", state.content(saveId, 2), reports));
+        assertThrows(
+            CheckpointException.class,
+            () -> CheckpointCommit.commit(disk, folder + "/s", state.content(saveId, 2), reports));
     assertEquals(CheckpointException.Kind.SAVE_FAILED, e.kind());
     assertTrue(List.of(messages).stream().anyMatch(e.getMessage()::contains), e.getMessage());
     assertFalse(disk.exists(folder + "/s/manifest.json"));
@@ -178,7 +209,8 @@ class FaultTest {
 
   @Test
   void aLostLeaseStopsTheCommitAtTheLastMoment() throws IOException {
-    List<PartReport> reports = state.write(disk, folder + "/s", TestState.SAVE, SavePlan.balance(state.tensors, 2));
+    List<PartReport> reports =
+        state.write(disk, folder + "/s", TestState.SAVE, SavePlan.balance(state.tensors, 2));
     CheckpointException e =
         assertThrows(
             CheckpointException.class,
@@ -192,12 +224,15 @@ class FaultTest {
                       throw new IOException("generation 4 has another coordinator");
                     }));
     assertTrue(e.getMessage().contains("generation 4 has another coordinator"), e.getMessage());
-    assertTrue(disk.list(folder + "/s").stream().noneMatch(entry -> entry.name().startsWith("manifest")));
+    assertTrue(
+        disk.list(folder + "/s").stream().noneMatch(entry -> entry.name().startsWith("manifest")));
     CheckpointCommit.commit(disk, folder + "/s", state.content(TestState.SAVE, 2), reports);
     CheckpointException again =
         assertThrows(
             CheckpointException.class,
-            () -> CheckpointCommit.commit(disk, folder + "/s", state.content(TestState.SAVE, 2), reports));
+            () ->
+                CheckpointCommit.commit(
+                    disk, folder + "/s", state.content(TestState.SAVE, 2), reports));
     assertTrue(again.getMessage().contains("is already there"), again.getMessage());
     state.loadAll(disk, folder + "/s");
   }

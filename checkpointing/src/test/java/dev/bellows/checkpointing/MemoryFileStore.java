@@ -74,7 +74,8 @@ class MemoryFileStore implements FileStore {
         if (offset < 0 || target.byteSize() > bytes.length - offset) {
           throw new EOFException(path);
         }
-        MemorySegment.copy(bytes, (int) offset, target, ValueLayout.JAVA_BYTE, 0, (int) target.byteSize());
+        MemorySegment.copy(
+            bytes, (int) offset, target, ValueLayout.JAVA_BYTE, 0, (int) target.byteSize());
       }
 
       @Override
@@ -84,7 +85,8 @@ class MemoryFileStore implements FileStore {
 
   @Override
   public synchronized boolean exists(String path) {
-    return files.containsKey(path) || files.keySet().stream().anyMatch(file -> file.startsWith(path + "/"));
+    return files.containsKey(path)
+        || files.keySet().stream().anyMatch(file -> file.startsWith(path + "/"));
   }
 
   @Override
@@ -96,7 +98,8 @@ class MemoryFileStore implements FileStore {
             String rest = path.substring(folder.length() + 1);
             int slash = rest.indexOf('/');
             String name = slash < 0 ? rest : rest.substring(0, slash);
-            entries.put(name, new Entry(folder + "/" + name, slash < 0 ? bytes.length : 0, slash >= 0));
+            entries.put(
+                name, new Entry(folder + "/" + name, slash < 0 ? bytes.length : 0, slash >= 0));
           }
         });
     return new ArrayList<>(entries.values());

@@ -47,21 +47,25 @@ class RoundTripTest {
   void anyNumberOfWritersAnyBlocksForReaders(int writers) throws IOException {
     TestState state = TestState.awkward(SEED + writers);
     String path = folder + "/step";
-    Manifest manifest = state.save(store, path, TestState.SAVE, 5, SavePlan.balance(state.tensors, writers));
+    Manifest manifest =
+        state.save(store, path, TestState.SAVE, 5, SavePlan.balance(state.tensors, writers));
     assertEquals(List.of(), CheckpointVerifier.verify(store, path).problems());
     state.loadAll(store, path);
     assertEquals(manifest, Manifest.read(store, path));
     readRandomBlocks(state, path, new Random(SEED), 300);
   }
 
-  private void readRandomBlocks(TestState state, String path, Random random, int count) throws IOException {
+  private void readRandomBlocks(TestState state, String path, Random random, int count)
+      throws IOException {
     try (CheckpointReader reader = CheckpointReader.open(store, path)) {
       for (int i = 0; i < count; i++) {
         LogicalTensor tensor = state.tensors.get(random.nextInt(state.tensors.size()));
-        Block block = tensor.shape().elements() == 0 ? Block.whole(tensor) : randomBlock(tensor, random);
+        Block block =
+            tensor.shape().elements() == 0 ? Block.whole(tensor) : randomBlock(tensor, random);
         byte[] target = new byte[(int) block.elements() * tensor.dtype().bytes()];
         reader.read(block, MemorySegment.ofArray(target));
-        assertArrayEquals(state.block(block), target, "seed " + SEED + ", round " + i + ", " + block);
+        assertArrayEquals(
+            state.block(block), target, "seed " + SEED + ", round " + i + ", " + block);
       }
     }
   }
@@ -94,7 +98,8 @@ class RoundTripTest {
       }
       String path = folder + "/round-" + round;
       state.save(store, path, TestState.SAVE, round, SavePlan.of(tensors, owned));
-      assertEquals(List.of(), CheckpointVerifier.verify(store, path).problems(), "seed " + (SEED + round));
+      assertEquals(
+          List.of(), CheckpointVerifier.verify(store, path).problems(), "seed " + (SEED + round));
       state.loadAll(store, path);
       readRandomBlocks(state, path, random, 100);
     }
@@ -127,7 +132,14 @@ class RoundTripTest {
       try (Snapshot snapshot = new Snapshot(plan, writer)) {
         assertThrows(IllegalStateException.class, () -> snapshot.bytes(plan.blocks(0).getFirst()));
         snapshot.capture(state);
-        reports.addAll(CheckpointWriter.write(store, path, new PartIdentity(TestState.SAVE, 3, 5 + writer, 1), plan, writer, snapshot));
+        reports.addAll(
+            CheckpointWriter.write(
+                store,
+                path,
+                new PartIdentity(TestState.SAVE, 3, 5 + writer, 1),
+                plan,
+                writer,
+                snapshot));
       }
     }
     assertEquals("part-g3-r5-a1-0.safetensors", reports.getFirst().file());
@@ -152,7 +164,8 @@ class RoundTripTest {
       assertEquals(0, snapshot.bytes(plan.blocks(0).getFirst()).address() % 4096);
       state.bytes.values().forEach(bytes -> java.util.Arrays.fill(bytes, (byte) 7));
       List<PartReport> reports =
-          CheckpointWriter.write(store, folder + "/s", new PartIdentity(TestState.SAVE, 1, 0, 0), plan, 0, snapshot);
+          CheckpointWriter.write(
+              store, folder + "/s", new PartIdentity(TestState.SAVE, 1, 0, 0), plan, 0, snapshot);
       CheckpointCommit.commit(store, folder + "/s", state.content(TestState.SAVE, 1), reports);
     }
     old.loadAll(store, folder + "/s");
@@ -172,7 +185,8 @@ class RoundTripTest {
         tasks.add(
             () -> {
               reader.read(block, target);
-              return java.util.Arrays.equals(state.block(block), target.toArray(ValueLayout.JAVA_BYTE));
+              return java.util.Arrays.equals(
+                  state.block(block), target.toArray(ValueLayout.JAVA_BYTE));
             });
       }
       for (Future<Boolean> result : threads.invokeAll(tasks)) {
@@ -184,10 +198,13 @@ class RoundTripTest {
   @Test
   void partsAreBoundedAndNumbered() throws IOException {
     TestState state = TestState.awkward(SEED);
-    List<PartReport> reports = state.write(store, folder + "/s", TestState.SAVE, SavePlan.balance(state.tensors, 1));
+    List<PartReport> reports =
+        state.write(store, folder + "/s", TestState.SAVE, SavePlan.balance(state.tensors, 1));
     List<String> files = reports.stream().map(PartReport::file).toList();
     assertEquals(List.of("part-g1-r0-a0-0.safetensors", "part-g1-r0-a0-1.safetensors"), files);
-    assertEquals(state.tensors.stream().mapToLong(LogicalTensor::bytes).sum(), reports.stream().mapToLong(PartReport::payloadBytes).sum());
+    assertEquals(
+        state.tensors.stream().mapToLong(LogicalTensor::bytes).sum(),
+        reports.stream().mapToLong(PartReport::payloadBytes).sum());
   }
 
   @Test
@@ -203,7 +220,9 @@ class RoundTripTest {
               new Block("block.0.bias", new long[] {0, 0}, new long[] {5, 1}),
               new Block("block.0.bias", new long[] {0}, new long[] {4}),
               new Block("block.0.bias", new long[] {2}, new long[] {0}))) {
-        CheckpointException e = assertThrows(CheckpointException.class, () -> reader.read(block, target), block.toString());
+        CheckpointException e =
+            assertThrows(
+                CheckpointException.class, () -> reader.read(block, target), block.toString());
         assertEquals(CheckpointException.Kind.MISMATCH, e.kind());
         assertEquals(block.tensor(), e.problem().tensor());
       }
@@ -220,15 +239,23 @@ class RoundTripTest {
           reader.readWhole(tensor.name(), MemorySegment.ofArray(new byte[(int) tensor.bytes()]));
         }
       }
-      reader.read(new Block("mask", new long[] {0}, new long[] {400}), MemorySegment.ofArray(new byte[400]));
-      CheckpointException e = assertThrows(CheckpointException.class, () -> reader.ledger().finish());
+      reader.read(
+          new Block("mask", new long[] {0}, new long[] {400}),
+          MemorySegment.ofArray(new byte[400]));
+      CheckpointException e =
+          assertThrows(CheckpointException.class, () -> reader.ledger().finish());
       assertTrue(e.getMessage().contains("left out 2 tensors"), e.getMessage());
-      assertTrue(e.getMessage().contains("mask (element [400] is missing), exp_avg/embed.weight (nothing of it)"), e.getMessage());
+      assertTrue(
+          e.getMessage()
+              .contains("mask (element [400] is missing), exp_avg/embed.weight (nothing of it)"),
+          e.getMessage());
       reader.ledger().skipRole(LogicalTensor.OPTIMIZER, "weights only");
       reader.ledger().finishShard();
       assertThrows(CheckpointException.class, () -> reader.ledger().finish());
       assertThrows(CheckpointException.class, () -> reader.ledger().skip("nobody", "why not"));
-      reader.read(new Block("mask", new long[] {300}, new long[] {700}), MemorySegment.ofArray(new byte[700]));
+      reader.read(
+          new Block("mask", new long[] {300}, new long[] {700}),
+          MemorySegment.ofArray(new byte[700]));
       reader.ledger().finish();
     }
   }

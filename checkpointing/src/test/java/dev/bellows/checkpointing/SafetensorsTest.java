@@ -29,7 +29,8 @@ class SafetensorsTest {
 
   private static boolean hasPython() {
     try {
-      return new ProcessBuilder("python3", "--version").redirectErrorStream(true).start().waitFor() == 0;
+      return new ProcessBuilder("python3", "--version").redirectErrorStream(true).start().waitFor()
+          == 0;
     } catch (IOException e) {
       return false;
     } catch (InterruptedException e) {
@@ -38,7 +39,9 @@ class SafetensorsTest {
   }
 
   private List<String> python(String name, Path argument) throws IOException, InterruptedException {
-    Path script = Files.write(folder.resolve(name), getClass().getResourceAsStream("/" + name).readAllBytes());
+    Path script =
+        Files.write(
+            folder.resolve(name), getClass().getResourceAsStream("/" + name).readAllBytes());
     Process process =
         new ProcessBuilder("python3", script.toString(), argument.toString())
             .redirectErrorStream(true)
@@ -64,7 +67,10 @@ class SafetensorsTest {
     ByteBuffer floats = ByteBuffer.wrap(state.bytes.get("floats")).order(ByteOrder.LITTLE_ENDIAN);
     floats.putFloat(1.5f).putFloat(-0.0f).putFloat(Float.MIN_VALUE).putFloat(-2.25f);
     floats.putInt(0x7fc12345).putFloat(Float.NEGATIVE_INFINITY).putFloat(3e38f).putFloat(0f);
-    ByteBuffer.wrap(state.bytes.get("longs")).order(ByteOrder.LITTLE_ENDIAN).putLong((1L << 53) + 1).putLong(Long.MIN_VALUE);
+    ByteBuffer.wrap(state.bytes.get("longs"))
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .putLong((1L << 53) + 1)
+        .putLong(Long.MIN_VALUE);
     return state;
   }
 
@@ -75,17 +81,25 @@ class SafetensorsTest {
     state.save(store, folder + "/s", TestState.SAVE, 1, SavePlan.balance(state.tensors, 1));
     List<String> lines = python("read_part.py", folder.resolve("s/part-g1-r0-a0-0.safetensors"));
     Map<String, String> entries = new HashMap<>();
-    lines.forEach(line -> entries.put(line.substring(0, line.indexOf(' ')), line.substring(line.indexOf(' ') + 1)));
+    lines.forEach(
+        line ->
+            entries.put(
+                line.substring(0, line.indexOf(' ')), line.substring(line.indexOf(' ') + 1)));
     for (LogicalTensor tensor : state.tensors) {
       String shape = Arrays.toString(tensor.shape().dims()).replaceAll("[\\[\\] ]", "");
       String hex = HexFormat.of().formatHex(state.bytes.get(tensor.name()));
-      String wanted = tensor.dtype() + " " + (shape.isEmpty() ? "-" : shape) + " " + (hex.isEmpty() ? "-" : hex);
+      String wanted =
+          tensor.dtype()
+              + " "
+              + (shape.isEmpty() ? "-" : shape)
+              + " "
+              + (hex.isEmpty() ? "-" : hex);
       assertEquals(wanted, entries.get(tensor.name()), tensor.name());
     }
     assertTrue(entries.get("__pad.0").matches("U8 \\d+ (00)+"), entries.get("__pad.0"));
     assertEquals(
-        "1.5 -0.0 1.401298464324817e-45 -2.25 bellows.kind=bellows.checkpoint.part bellows.part=part-g1-r0-a0-0.safetensors"
-            + " bellows.save=save-0001 bellows.version=1",
+        "1.5 -0.0 1.401298464324817e-45 -2.25 bellows.kind=bellows.checkpoint.part"
+            + " bellows.part=part-g1-r0-a0-0.safetensors bellows.save=save-0001 bellows.version=1",
         entries.get("values"));
   }
 
@@ -97,7 +111,12 @@ class SafetensorsTest {
     List<String> lines = python("read_part.py", folder.resolve("s/part-g1-r1-a0-0.safetensors"));
     Block block = SavePlan.balance(state.tensors, 4).blocks(1).getFirst();
     String wanted =
-        "embed.weight@" + block.start(0) + ",0 F32 " + block.extent(0) + ",33 " + HexFormat.of().formatHex(state.block(block));
+        "embed.weight@"
+            + block.start(0)
+            + ",0 F32 "
+            + block.extent(0)
+            + ",33 "
+            + HexFormat.of().formatHex(state.block(block));
     assertEquals(wanted, lines.getFirst());
   }
 
@@ -114,7 +133,8 @@ class SafetensorsTest {
   void theGoldenCheckpointIsReadAndWrittenByteForByte() throws Exception {
     TestState state = special();
     Path golden = Path.of("src/test/resources/golden/v1").toAbsolutePath();
-    List<PartReport> reports = state.write(store, folder + "/s", TestState.SAVE, SavePlan.balance(state.tensors, 2));
+    List<PartReport> reports =
+        state.write(store, folder + "/s", TestState.SAVE, SavePlan.balance(state.tensors, 2));
     if (Boolean.getBoolean("bellows.golden.write")) {
       state.write(store, golden.toString(), TestState.SAVE, SavePlan.balance(state.tensors, 2));
       CheckpointCommit.commit(store, golden.toString(), state.content(TestState.SAVE, 1), reports);
@@ -125,9 +145,12 @@ class SafetensorsTest {
     assertEquals(1L << 60, manifest.trainer().get("consumedSamples").longValue());
     assertEquals(0.1, manifest.trainer().get("loss").doubleValue());
     for (FileStore.Entry entry : store.list(folder + "/s")) {
-      assertEquals(-1, Files.mismatch(Path.of(entry.path()), golden.resolve(entry.name())), entry.name());
+      assertEquals(
+          -1, Files.mismatch(Path.of(entry.path()), golden.resolve(entry.name())), entry.name());
     }
     byte[] bytes = store.readBytes(golden + "/manifest.json");
-    assertEquals(new String(bytes, StandardCharsets.UTF_8), new String(manifest.toBytes(), StandardCharsets.UTF_8));
+    assertEquals(
+        new String(bytes, StandardCharsets.UTF_8),
+        new String(manifest.toBytes(), StandardCharsets.UTF_8));
   }
 }

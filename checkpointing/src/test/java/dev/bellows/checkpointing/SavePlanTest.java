@@ -22,7 +22,9 @@ class SavePlanTest {
       long total = 0;
       long row = 0;
       for (int t = 0; t < 1 + random.nextInt(8); t++) {
-        LogicalTensor tensor = TestState.tensor("t" + t, DType.F32, random.longs(1 + random.nextInt(3), 1, 40).toArray());
+        LogicalTensor tensor =
+            TestState.tensor(
+                "t" + t, DType.F32, random.longs(1 + random.nextInt(3), 1, 40).toArray());
         tensors.add(tensor);
         total += tensor.bytes();
         row = Math.max(row, tensor.bytes() / tensor.shape().dim(0));
@@ -33,7 +35,14 @@ class SavePlanTest {
       for (int writer = 0; writer < writers; writer++) {
         assertTrue(
             Math.abs(plan.bytes(writer) - total / writers) <= row + writers,
-            "seed " + (SEED + round) + ": writer " + writer + " has " + plan.bytes(writer) + " of " + total);
+            "seed "
+                + (SEED + round)
+                + ": writer "
+                + writer
+                + " has "
+                + plan.bytes(writer)
+                + " of "
+                + total);
         sum += plan.bytes(writer);
       }
       assertEquals(total, sum);
@@ -46,7 +55,10 @@ class SavePlanTest {
   @Test
   void scalarsEmptyTensorsAndMoreWritersThanRows() {
     List<LogicalTensor> tensors =
-        List.of(TestState.tensor("s", DType.F32), TestState.tensor("e", DType.F32, 3, 0), TestState.tensor("r", DType.I64, 2, 2));
+        List.of(
+            TestState.tensor("s", DType.F32),
+            TestState.tensor("e", DType.F32, 3, 0),
+            TestState.tensor("r", DType.I64, 2, 2));
     SavePlan plan = SavePlan.balance(tensors, 8);
     assertEquals(36, java.util.stream.IntStream.range(0, 8).mapToLong(plan::bytes).sum());
     assertThrows(IllegalArgumentException.class, () -> SavePlan.balance(tensors, 0));
@@ -59,7 +71,8 @@ class SavePlanTest {
     int wrong = 0;
     for (int round = 0; round < 2000; round++) {
       Random random = new Random(SEED + round);
-      LogicalTensor tensor = TestState.tensor("t", DType.U8, random.longs(random.nextInt(4), 1, 5).toArray());
+      LogicalTensor tensor =
+          TestState.tensor("t", DType.U8, random.longs(random.nextInt(4), 1, 5).toArray());
       List<Block> blocks = new ArrayList<>(List.of(Block.whole(tensor)));
       for (int i = 0; i < random.nextInt(6); i++) {
         halve(blocks, random);
@@ -75,11 +88,16 @@ class SavePlanTest {
       boolean once = java.util.Arrays.stream(counts).allMatch(count -> count == 1);
       boolean all = java.util.Arrays.stream(counts).allMatch(count -> count > 0);
       Optional<String> problem = Coverage.exactlyOnce(tensor, blocks);
-      assertEquals(once, problem.isEmpty(), "seed " + (SEED + round) + ": " + blocks + " " + problem);
-      assertEquals(all, Coverage.atLeastOnce(tensor, blocks).isEmpty(), "seed " + (SEED + round) + ": " + blocks);
+      assertEquals(
+          once, problem.isEmpty(), "seed " + (SEED + round) + ": " + blocks + " " + problem);
+      assertEquals(
+          all,
+          Coverage.atLeastOnce(tensor, blocks).isEmpty(),
+          "seed " + (SEED + round) + ": " + blocks);
       wrong += once ? 0 : 1;
     }
-    assertTrue(wrong > 200, "only " + wrong + " of the covers were bad: this test would prove little");
+    assertTrue(
+        wrong > 200, "only " + wrong + " of the covers were bad: this test would prove little");
   }
 
   private static int[] counts(LogicalTensor tensor, List<Block> blocks) {
@@ -142,15 +160,23 @@ class SavePlanTest {
     LogicalTensor tensor = TestState.tensor("w", DType.F32, 4, 2);
     List<LogicalTensor> tensors = List.of(tensor);
     assertRefused(tensors, List.of(Block.rows(tensor, 0, 3)), "element [3, 0] is in no piece");
-    assertRefused(tensors, List.of(Block.rows(tensor, 0, 3), Block.rows(tensor, 2, 4)), "element [2, 0] is in 2 pieces");
+    assertRefused(
+        tensors,
+        List.of(Block.rows(tensor, 0, 3), Block.rows(tensor, 2, 4)),
+        "element [2, 0] is in 2 pieces");
     assertRefused(tensors, List.of(), "element [0, 0] is in no piece");
     assertRefused(tensors, List.of(Block.rows(tensor, 0, 5)), "reaches outside shape [4, 2]");
-    assertRefused(tensors, List.of(Block.whole(tensor), new Block("x", new long[0], new long[0])), "is in no list of tensors");
+    assertRefused(
+        tensors,
+        List.of(Block.whole(tensor), new Block("x", new long[0], new long[0])),
+        "is in no list of tensors");
     assertRefused(List.of(tensor, tensor), List.of(Block.whole(tensor)), "two tensors are named w");
   }
 
-  private static void assertRefused(List<LogicalTensor> tensors, List<Block> blocks, String message) {
-    var e = assertThrows(IllegalArgumentException.class, () -> SavePlan.of(tensors, List.of(blocks)));
+  private static void assertRefused(
+      List<LogicalTensor> tensors, List<Block> blocks, String message) {
+    var e =
+        assertThrows(IllegalArgumentException.class, () -> SavePlan.of(tensors, List.of(blocks)));
     assertTrue(e.getMessage().contains(message), e.getMessage());
   }
 }

@@ -41,7 +41,8 @@ final class TestState implements BlockSource {
             tensor("empty", DType.F32, 0, 4),
             tensor("steps", DType.I64, 3),
             tensor("mask", DType.U8, 1000),
-            new LogicalTensor("exp_avg/embed.weight", DType.F32, Shape.of(64, 33), LogicalTensor.OPTIMIZER),
+            new LogicalTensor(
+                "exp_avg/embed.weight", DType.F32, Shape.of(64, 33), LogicalTensor.OPTIMIZER),
             tensor("page", DType.F32, 1024)));
   }
 
@@ -88,17 +89,21 @@ final class TestState implements BlockSource {
         Map.of("bellows", "0.1.0", "jdk", "25"));
   }
 
-  List<PartReport> write(FileStore store, String folder, String saveId, SavePlan plan) throws IOException {
+  List<PartReport> write(FileStore store, String folder, String saveId, SavePlan plan)
+      throws IOException {
     List<PartReport> reports = new ArrayList<>();
     for (int writer = 0; writer < plan.writers(); writer++) {
       PartIdentity identity = new PartIdentity(saveId, 1, writer, 0);
-      reports.addAll(CheckpointWriter.write(store, folder, identity, plan, writer, this, CHUNK, 40_000));
+      reports.addAll(
+          CheckpointWriter.write(store, folder, identity, plan, writer, this, CHUNK, 40_000));
     }
     return reports;
   }
 
-  Manifest save(FileStore store, String folder, String saveId, long step, SavePlan plan) throws IOException {
-    return CheckpointCommit.commit(store, folder, content(saveId, step), write(store, folder, saveId, plan));
+  Manifest save(FileStore store, String folder, String saveId, long step, SavePlan plan)
+      throws IOException {
+    return CheckpointCommit.commit(
+        store, folder, content(saveId, step), write(store, folder, saveId, plan));
   }
 
   /// Loads everything and compares it bit for bit.
@@ -108,7 +113,8 @@ final class TestState implements BlockSource {
         byte[] target = new byte[(int) tensor.bytes()];
         reader.readWhole(tensor.name(), MemorySegment.ofArray(target));
         if (!java.util.Arrays.equals(target, bytes.get(tensor.name()))) {
-          throw new AssertionError("tensor " + tensor.name() + " was loaded wrong without an error");
+          throw new AssertionError(
+              "tensor " + tensor.name() + " was loaded wrong without an error");
         }
       }
       reader.ledger().finish();

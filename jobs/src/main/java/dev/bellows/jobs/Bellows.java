@@ -28,7 +28,8 @@ import picocli.CommandLine.ScopeType;
       "",
       "The launcher ./bellows adds: bench NAME, test [--full] [module …], format, build.",
       "Exit codes: 0 done, 1 a bug of ours, 2 configuration, 3 data, 4 NaN or infinite values,",
-      "5 memory, disk or ports, 6 a worker was lost, 7 storage, 143 stopped by SIGTERM, 130 by Ctrl-C."
+      "5 memory, disk or ports, 6 a worker was lost, 7 storage, 143 stopped by SIGTERM, 130 by"
+          + " Ctrl-C."
     })
 public final class Bellows implements Runnable {
   @Option(
@@ -50,7 +51,8 @@ public final class Bellows implements Runnable {
     Bellows bellows = new Bellows();
     return new CommandLine(bellows)
         .setCaseInsensitiveEnumValuesAllowed(true)
-        .setExecutionExceptionHandler((error, line, parsed) -> bellows.explain(error, line.getErr()))
+        .setExecutionExceptionHandler(
+            (error, line, parsed) -> bellows.explain(error, line.getErr()))
         .execute(args);
   }
 
@@ -73,7 +75,10 @@ public final class Bellows implements Runnable {
     String message = error.getMessage() == null ? error.toString() : error.getMessage();
     err.println(
         category == ErrorCategory.INTERNAL && !(error instanceof BellowsException)
-            ? "error: " + error.getClass().getSimpleName() + ": " + message
+            ? "error: "
+                + error.getClass().getSimpleName()
+                + ": "
+                + message
                 + " (a bug of ours; --stacktrace shows where)"
             : "error: " + message);
     if (stacktrace) {

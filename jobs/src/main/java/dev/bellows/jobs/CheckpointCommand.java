@@ -25,9 +25,12 @@ final class CheckpointCommand {
   private static final int DIFFERENT = 1;
 
   /// Prints what a checkpoint holds.
-  @Command(description = "Print step, run, parts and tensors of a checkpoint.", mixinStandardHelpOptions = true)
+  @Command(
+      description = "Print step, run, parts and tensors of a checkpoint.",
+      mixinStandardHelpOptions = true)
   int inspect(
-      @Parameters(paramLabel = "CHECKPOINT", description = "A checkpoint's or a run's folder.") String path) {
+      @Parameters(paramLabel = "CHECKPOINT", description = "A checkpoint's or a run's folder.")
+          String path) {
     Checkpoints checkpoint = Checkpoints.find(path);
     try {
       Manifest manifest = Manifest.read(checkpoint.store(), checkpoint.folder());
@@ -56,10 +59,13 @@ final class CheckpointCommand {
   /// Reads and checks every byte of a checkpoint.
   @Command(description = "Check every byte of a checkpoint.", mixinStandardHelpOptions = true)
   int verify(
-      @Parameters(paramLabel = "CHECKPOINT", description = "A checkpoint's or a run's folder.") String path) {
+      @Parameters(paramLabel = "CHECKPOINT", description = "A checkpoint's or a run's folder.")
+          String path) {
     Checkpoints checkpoint = Checkpoints.find(path);
     VerifyReport report = CheckpointVerifier.verify(checkpoint.store(), checkpoint.folder());
-    report.problems().forEach(problem -> System.err.println("error: " + checkpoint.folder() + ": " + problem));
+    report
+        .problems()
+        .forEach(problem -> System.err.println("error: " + checkpoint.folder() + ": " + problem));
     report.strays().forEach(file -> System.out.println("not part of it: " + file));
     if (!report.valid()) {
       System.err.println(report.problems().size() + " problems in " + checkpoint.folder());
@@ -72,7 +78,9 @@ final class CheckpointCommand {
 
   /// Compares two checkpoints tensor by tensor.
   @Command(
-      description = "Compare two checkpoints; exit code 0 when all tensors are equal bit for bit, 1 when not.",
+      description =
+          "Compare two checkpoints; exit code 0 when all tensors are equal bit for bit, 1 when"
+              + " not.",
       mixinStandardHelpOptions = true)
   int diff(
       @Parameters(paramLabel = "A", description = "A checkpoint's or a run's folder.") String first,
@@ -91,8 +99,13 @@ final class CheckpointCommand {
         }
       }
       System.out.println(
-          equal + " of " + result.tensors().size() + " tensors are equal bit for bit; steps "
-              + readerA.manifest().step() + " and " + readerB.manifest().step());
+          equal
+              + " of "
+              + result.tensors().size()
+              + " tensors are equal bit for bit; steps "
+              + readerA.manifest().step()
+              + " and "
+              + readerB.manifest().step());
       return result.tensorsEqual() ? 0 : DIFFERENT;
     } catch (IOException e) {
       throw storage(e);
@@ -103,8 +116,13 @@ final class CheckpointCommand {
     return switch (tensor.outcome()) {
       case EQUAL -> tensor.name() + ": equal";
       case DIFFERENT ->
-          tensor.name() + ": " + tensor.differing() + " elements differ, first at "
-              + tensor.firstDifference() + ", by at most " + tensor.maxAbsDifference();
+          tensor.name()
+              + ": "
+              + tensor.differing()
+              + " elements differ, first at "
+              + tensor.firstDifference()
+              + ", by at most "
+              + tensor.maxAbsDifference();
       case OTHER_SHAPE -> tensor.name() + ": another dtype or shape";
       case ONLY_FIRST -> tensor.name() + ": only in the first";
       case ONLY_SECOND -> tensor.name() + ": only in the second";

@@ -31,7 +31,9 @@ record Checkpoints(FileStore store, String folder) {
       }
       throw new BellowsException(
           ErrorCategory.STORAGE,
-          absolute + " is neither a checkpoint nor a run folder with one: there is no manifest.json in it or below its checkpoints/");
+          absolute
+              + " is neither a checkpoint nor a run folder with one: there is no manifest.json in"
+              + " it or below its checkpoints/");
     } catch (IOException e) {
       throw new BellowsException(ErrorCategory.STORAGE, e.getMessage(), e);
     }

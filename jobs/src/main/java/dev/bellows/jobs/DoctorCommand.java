@@ -23,7 +23,9 @@ import picocli.CommandLine.Option;
 /// `bellows doctor`: checks this machine for what a run needs, one line a check, each failure with its remedy.
 @Command(
     name = "doctor",
-    description = "Check this machine: JDK, cores, memory, shared memory, UDP, write rights, native libraries.",
+    description =
+        "Check this machine: JDK, cores, memory, shared memory, UDP, write rights, native"
+            + " libraries.",
     mixinStandardHelpOptions = true)
 final class DoctorCommand implements Callable<Integer> {
   private static final long SHARED_MEMORY_NEEDED = 256L << 20;
@@ -80,16 +82,18 @@ final class DoctorCommand implements Callable<Integer> {
       throw new IllegalStateException("Java " + feature + " runs this; install JDK 25 or later");
     }
     if (!ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()) {
-      throw new IllegalStateException("the vector module is missing; start with the flags of jvm.options");
+      throw new IllegalStateException(
+          "the vector module is missing; start with the flags of jvm.options");
     }
     return System.getProperty("java.vm.name") + " " + Runtime.version();
   }
 
   private static String memory() {
-    OperatingSystemMXBean bean =
-        ManagementFactory.getOperatingSystemMXBean();
+    OperatingSystemMXBean bean = ManagementFactory.getOperatingSystemMXBean();
     long bytes = ((com.sun.management.OperatingSystemMXBean) bean).getTotalMemorySize();
-    return MemoryNeed.format(bytes) + " of memory, heap up to " + MemoryNeed.format(Runtime.getRuntime().maxMemory());
+    return MemoryNeed.format(bytes)
+        + " of memory, heap up to "
+        + MemoryNeed.format(Runtime.getRuntime().maxMemory());
   }
 
   private String sharedMemory() throws IOException {
@@ -97,7 +101,9 @@ final class DoctorCommand implements Callable<Integer> {
     String found = MemoryNeed.format(store.getUsableSpace()) + " free in " + sharedMemory;
     if (store.getUsableSpace() < SHARED_MEMORY_NEEDED) {
       throw new IllegalStateException(
-          found + "; Aeron needs " + MemoryNeed.format(SHARED_MEMORY_NEEDED)
+          found
+              + "; Aeron needs "
+              + MemoryNeed.format(SHARED_MEMORY_NEEDED)
               + " for two workers; in a container give --shm-size=1g");
     }
     return found;
@@ -116,7 +122,9 @@ final class DoctorCommand implements Callable<Integer> {
       if (packet.getLength() != sent.length) {
         throw new IOException("a datagram of 8192 bytes arrived with " + packet.getLength());
       }
-      return "a datagram of 8192 bytes arrives, socket buffer " + receiver.getReceiveBufferSize() + " bytes";
+      return "a datagram of 8192 bytes arrives, socket buffer "
+          + receiver.getReceiveBufferSize()
+          + " bytes";
     }
   }
 

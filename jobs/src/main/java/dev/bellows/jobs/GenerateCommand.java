@@ -27,10 +27,14 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(names = "--length", description = "Bytes to write (default: ${DEFAULT-VALUE}).")
   int length = 300;
 
-  @Option(names = "--temperature", description = "0 takes the likeliest byte; default: the run's own.")
+  @Option(
+      names = "--temperature",
+      description = "0 takes the likeliest byte; default: the run's own.")
   double temperature = -1;
 
-  @Option(names = "--top-k", description = "Draw from the so many likeliest bytes; default: the run's own.")
+  @Option(
+      names = "--top-k",
+      description = "Draw from the so many likeliest bytes; default: the run's own.")
   int topK = -1;
 
   @Option(names = "--seed", description = "Seed of the draw; default: the run's own.")

@@ -13,7 +13,8 @@ final class Jvm {
   static String options() {
     try (InputStream in = Jvm.class.getResourceAsStream("jvm.options")) {
       if (in == null) {
-        throw new IllegalStateException("jvm.options is missing from bellows-jobs.jar; build it with Maven");
+        throw new IllegalStateException(
+            "jvm.options is missing from bellows-jobs.jar; build it with Maven");
       }
       return new String(in.readAllBytes(), StandardCharsets.UTF_8)
           .lines()

@@ -44,7 +44,9 @@ final class RunCommand {
       System.err.println("error: " + report.sentence());
       if (!report.checkpoint().isEmpty()) {
         System.err.println(
-            "The newest checkpoint is " + report.checkpoint() + "; go on with: bellows resume "
+            "The newest checkpoint is "
+                + report.checkpoint()
+                + "; go on with: bellows resume "
                 + config.run().folder());
       }
       return report.exitCode();

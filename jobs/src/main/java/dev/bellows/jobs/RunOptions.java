@@ -12,9 +12,7 @@ final class RunOptions {
       description = "Spark master, such as spark://host:7077; default: an embedded local cluster.")
   String master = "";
 
-  @Option(
-      names = "--local",
-      description = "Run the workers on threads of this JVM, without Spark.")
+  @Option(names = "--local", description = "Run the workers on threads of this JVM, without Spark.")
   boolean local;
 
   @Option(

@@ -40,11 +40,15 @@ final class Sampler {
   String sample() {
     if (config.model().kind() != ModelSection.Kind.GPT) {
       throw new BellowsException(
-          ErrorCategory.CONFIGURATION, folder + " holds no language model, so it cannot generate text");
+          ErrorCategory.CONFIGURATION,
+          folder + " holds no language model, so it cannot generate text");
     }
     SampleLayout layout =
         new SampleLayout(
-            DType.I32, config.model().context(), config.model().context(), config.model().vocabulary());
+            DType.I32,
+            config.model().context(),
+            config.model().context(),
+            config.model().vocabulary());
     Model model = new ConfiguredModels().create(config.model(), layout);
     try (Backend backend =
             Backends.open(config.backend().name(), BackendOptions.threads(threads()));

@@ -9,6 +9,8 @@ import dev.bellows.trainer.control.BellowsException;
 import dev.bellows.trainer.control.Coordinator;
 import dev.bellows.trainer.control.ErrorCategory;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
@@ -52,7 +54,12 @@ final class SparkLauncher implements WorkerLauncher {
 
   @Override
   public String description() {
-    return "Spark " + spark.version() + " at " + spark.master() + ", application " + spark.sc().applicationId();
+    return "Spark "
+        + spark.version()
+        + " at "
+        + spark.master()
+        + ", application "
+        + spark.sc().applicationId();
   }
 
   @Override
@@ -116,8 +123,20 @@ final class SparkLauncher implements WorkerLauncher {
     return message == null ? "no reason given" : message.lines().findFirst().orElse("");
   }
 
+  /// Waits a moment for the workers, then ends Spark. The run's outcome is known by now: what Spark has to say about executors that leave,
+  /// in its log or by stack traces of its own threads, would only hide the sentence that the user needs.
   @Override
   public void close() {
+    PrintStream console = System.err;
+    System.setErr(new PrintStream(OutputStream.nullOutputStream()));
+    try {
+      endSpark();
+    } finally {
+      System.setErr(console);
+    }
+  }
+
+  private void endSpark() {
     try {
       if (job != null) {
         job.get(LEAVE_SECONDS, TimeUnit.SECONDS);

@@ -86,9 +86,12 @@ final class SparkSettings {
     }
     if (!conf.contains("spark.jars")) {
       try (Stream<Path> jars = Files.list(lib)) {
-        conf.set("spark.jars", jars.map(jar -> jar.toUri().toString()).sorted().collect(Collectors.joining(",")));
+        conf.set(
+            "spark.jars",
+            jars.map(jar -> jar.toUri().toString()).sorted().collect(Collectors.joining(",")));
       } catch (IOException e) {
-        throw new IllegalStateException("the jars in " + lib + " cannot be listed: " + e.getMessage(), e);
+        throw new IllegalStateException(
+            "the jars in " + lib + " cannot be listed: " + e.getMessage(), e);
       }
     }
   }

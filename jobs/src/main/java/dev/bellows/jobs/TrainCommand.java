@@ -30,7 +30,8 @@ final class TrainCommand implements Callable<Integer> {
 
   @Option(
       names = "--fresh",
-      description = "Delete the checkpoints and metrics that an earlier run left in the run folder.")
+      description =
+          "Delete the checkpoints and metrics that an earlier run left in the run folder.")
   boolean fresh;
 
   @Override

@@ -12,8 +12,11 @@ final class Versions implements IVersionProvider {
 
   static String line() {
     String version = Versions.class.getPackage().getImplementationVersion();
-    return "Bellows " + (version == null ? "development" : version)
-        + ", Spark " + package$.MODULE$.SPARK_VERSION()
-        + ", Java " + Runtime.version();
+    return "Bellows "
+        + (version == null ? "development" : version)
+        + ", Spark "
+        + package$.MODULE$.SPARK_VERSION()
+        + ", Java "
+        + Runtime.version();
   }
 }

@@ -30,8 +30,10 @@ public final class Gpt implements Model {
   public Gpt(GptConfig config) {
     this.config = config;
     Initializer normal = Initializer.normal(DEVIATION);
-    tokens = Parameter.of("wte.weight", Shape.of(config.vocabulary(), config.width()), normal, true);
-    positions = Parameter.of("wpe.weight", Shape.of(config.context(), config.width()), normal, true);
+    tokens =
+        Parameter.of("wte.weight", Shape.of(config.vocabulary(), config.width()), normal, true);
+    positions =
+        Parameter.of("wpe.weight", Shape.of(config.context(), config.width()), normal, true);
     for (int layer = 0; layer < config.layers(); layer++) {
       blocks.add(new GptBlock("h." + layer, config));
     }
@@ -58,9 +60,17 @@ public final class Gpt implements Model {
   @Override
   public Variable logits(Tape tape, Batch batch) {
     Shape shape = batch.inputs().shape();
-    if (batch.inputs().dtype() != DType.I32 || shape.rank() != 2 || shape.dim(1) < 1 || shape.dim(1) > config.context()) {
+    if (batch.inputs().dtype() != DType.I32
+        || shape.rank() != 2
+        || shape.dim(1) < 1
+        || shape.dim(1) > config.context()) {
       throw new IllegalArgumentException(
-          "a GPT with context " + config.context() + " takes I32 ids [samples, 1 to " + config.context() + "], not " + batch.inputs());
+          "a GPT with context "
+              + config.context()
+              + " takes I32 ids [samples, 1 to "
+              + config.context()
+              + "], not "
+              + batch.inputs());
     }
     int samples = (int) shape.dim(0);
     int time = (int) shape.dim(1);
@@ -68,7 +78,8 @@ public final class Gpt implements Model {
     for (GptBlock block : blocks) {
       x = tape.segment(block.name(), x, input -> block.apply(tape, input, samples, time));
     }
-    return tape.segment("head", x, input -> tape.linear(norm.apply(tape, input), head, Optional.empty()));
+    return tape.segment(
+        "head", x, input -> tape.linear(norm.apply(tape, input), head, Optional.empty()));
   }
 
   @Override
@@ -80,8 +91,10 @@ public final class Gpt implements Model {
   public double flopsPerSample() {
     double width = config.width();
     double context = config.context();
-    double products = 6 * context * (12 * config.layers() * width * width + config.vocabulary() * width);
-    // Two products of `width` multiply-adds for each pair of positions that see each other; backward costs twice forward.
+    double products =
+        6 * context * (12 * config.layers() * width * width + config.vocabulary() * width);
+    // Two products of `width` multiply-adds for each pair of positions that see each other;
+    // backward costs twice forward.
     double pairs = context * (context + 1) / 2;
     return products + config.layers() * 3 * 2 * 2 * width * pairs;
   }
@@ -90,7 +103,8 @@ public final class Gpt implements Model {
   public long activationBytes(int samples) {
     long rows = (long) samples * config.context();
     long width = config.width();
-    // ln_f keeps its input and output beside a mean and a deviation; the logits become their own gradient.
+    // ln_f keeps its input and output beside a mean and a deviation; the logits become their own
+    // gradient.
     long head = 2 * width + 2 + config.vocabulary();
     return Float.BYTES * rows * (config.layers() * GptBlock.savedPerRow(config) + head);
   }
@@ -98,7 +112,14 @@ public final class Gpt implements Model {
   @Override
   public String toString() {
     return "GPT of "
-        + config.layers() + " layers, " + config.heads() + " heads, width " + config.width()
-        + ", context " + config.context() + ", vocabulary " + config.vocabulary();
+        + config.layers()
+        + " layers, "
+        + config.heads()
+        + " heads, width "
+        + config.width()
+        + ", context "
+        + config.context()
+        + ", vocabulary "
+        + config.vocabulary();
   }
 }

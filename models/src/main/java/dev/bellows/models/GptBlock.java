@@ -37,7 +37,8 @@ final class GptBlock {
   }
 
   private Linear linear(String suffix, int in, int out, double deviation) {
-    Optional<Initializer> bias = config.bias() ? Optional.of(Initializer.constant(0)) : Optional.empty();
+    Optional<Initializer> bias =
+        config.bias() ? Optional.of(Initializer.constant(0)) : Optional.empty();
     return Linear.of(name + suffix, in, out, Initializer.normal(deviation), bias);
   }
 
@@ -69,7 +70,8 @@ final class GptBlock {
 
   /// Elements that backward needs of each row.
   static long savedPerRow(GptConfig config) {
-    // Widths: x and norm(x) twice, 3 packed, attention's output, 4 before and 4 after the GELU; a log-sum-exp a head; two means and deviations.
+    // Widths: x and norm(x) twice, 3 packed, attention's output, 4 before and 4 after the GELU; a
+    // log-sum-exp a head; two means and deviations.
     return 16L * config.width() + config.heads() + 4;
   }
 }

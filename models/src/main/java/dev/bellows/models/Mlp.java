@@ -50,8 +50,11 @@ public final class Mlp implements Model {
   @Override
   public Variable logits(Tape tape, Batch batch) {
     Shape shape = batch.inputs().shape();
-    if (!batch.inputs().dtype().isFloating() || shape.rank() != 2 || shape.dim(1) != config.inputs()) {
-      throw new IllegalArgumentException("this MLP takes features [samples, " + config.inputs() + "], not " + batch.inputs());
+    if (!batch.inputs().dtype().isFloating()
+        || shape.rank() != 2
+        || shape.dim(1) != config.inputs()) {
+      throw new IllegalArgumentException(
+          "this MLP takes features [samples, " + config.inputs() + "], not " + batch.inputs());
     }
     Variable x = tape.constant(batch.inputs());
     for (int i = 0; i < layers.size() - 1; i++) {
@@ -73,7 +76,8 @@ public final class Mlp implements Model {
 
   @Override
   public long activationBytes(int samples) {
-    // The batch itself is the loader's. While the first layer's ReLU runs its input is still there, and so is the last gradient in backward.
+    // The batch itself is the loader's. While the first layer's ReLU runs its input is still there,
+    // and so is the last gradient in backward.
     long widths = config.hidden().stream().mapToLong(width -> width).sum();
     long widest = config.hidden().stream().mapToLong(width -> width).max().orElse(0);
     return Float.BYTES * (long) samples * (widths + Math.max(widest, config.classes()));

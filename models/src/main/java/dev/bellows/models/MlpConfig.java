@@ -12,7 +12,12 @@ public record MlpConfig(int inputs, List<Integer> hidden, int classes) {
     hidden = List.copyOf(hidden);
     if (inputs < 1 || classes < 1 || hidden.stream().anyMatch(width -> width < 1)) {
       throw new IllegalArgumentException(
-          "an MLP needs sizes of at least 1, not inputs " + inputs + ", hidden " + hidden + ", classes " + classes);
+          "an MLP needs sizes of at least 1, not inputs "
+              + inputs
+              + ", hidden "
+              + hidden
+              + ", classes "
+              + classes);
     }
   }
 }

@@ -34,7 +34,8 @@ public final class TextGenerator {
     Philox random = Philox.of(seed, Philox.Purpose.SAMPLING);
     try (Tape tape = Tape.evaluating(backend)) {
       for (int end = prompt.length; end < ids.length; end++) {
-        double[] logits = logits(tape, Arrays.copyOfRange(ids, Math.max(0, end - model.config().context()), end));
+        double[] logits =
+            logits(tape, Arrays.copyOfRange(ids, Math.max(0, end - model.config().context()), end));
         ids[end] = Sampling.draw(logits, temperature, topK, random.uniform(end));
       }
     }
@@ -48,12 +49,20 @@ public final class TextGenerator {
     for (int id : prompt) {
       if (id < 0 || id >= model.config().vocabulary()) {
         throw new IllegalArgumentException(
-            "the prompt holds token " + id + ", but the model knows tokens 0 to " + (model.config().vocabulary() - 1));
+            "the prompt holds token "
+                + id
+                + ", but the model knows tokens 0 to "
+                + (model.config().vocabulary() - 1));
       }
     }
     if (length < 0 || topK < 0 || !(temperature >= 0)) {
       throw new IllegalArgumentException(
-          "text generation needs length, temperature and topK of at least 0, not " + length + ", " + temperature + " and " + topK);
+          "text generation needs length, temperature and topK of at least 0, not "
+              + length
+              + ", "
+              + temperature
+              + " and "
+              + topK);
     }
   }
 

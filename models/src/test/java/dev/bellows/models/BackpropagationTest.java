@@ -36,7 +36,8 @@ class BackpropagationTest {
   void place() {
     store = new ParameterStore(backend, model.parameters(), DType.F64);
     TestModels.randomise(backend, store);
-    backpropagation = new Backpropagation(backend, model, store, SavedTensors.keep(), WeightGradient.EXACT);
+    backpropagation =
+        new Backpropagation(backend, model, store, SavedTensors.keep(), WeightGradient.EXACT);
   }
 
   @AfterEach
@@ -48,10 +49,16 @@ class BackpropagationTest {
   /// All samples, cut into groups and micro-batches.
   private FixedBatches step(int groups, int microBatches) {
     int each = SAMPLES / groups / microBatches;
-    return new FixedBatches(0, groups, microBatches, scale, (group, index) -> {
-      int first = (group * microBatches + index) * each;
-      return TestModels.text(backend, model.config(), model.config().context(), first, first + each);
-    });
+    return new FixedBatches(
+        0,
+        groups,
+        microBatches,
+        scale,
+        (group, index) -> {
+          int first = (group * microBatches + index) * each;
+          return TestModels.text(
+              backend, model.config(), model.config().context(), first, first + each);
+        });
   }
 
   private double[] gradients() {
@@ -75,12 +82,16 @@ class BackpropagationTest {
     step(1, 1).run(backpropagation, lossSum -> {});
     double[] whole = gradients();
     double[] sum = new double[whole.length];
-    List<Integer> events = step(4, 2).run(backpropagation, lossSum -> {
-      double[] group = gradients();
-      for (int i = 0; i < sum.length; i++) {
-        sum[i] += group[i];
-      }
-    });
+    List<Integer> events =
+        step(4, 2)
+            .run(
+                backpropagation,
+                lossSum -> {
+                  double[] group = gradients();
+                  for (int i = 0; i < sum.length; i++) {
+                    sum[i] += group[i];
+                  }
+                });
     assertEquals(List.of(0, 1, 2, 3, -1), events);
     assertArrayEquals(whole, sum, 1e-14);
   }
@@ -92,7 +103,9 @@ class BackpropagationTest {
       // What an earlier step has left must not matter.
       backend.fill(store.gradients(), Double.NaN);
       step(2, 2).run(backpropagation, lossSum -> runs.add(new double[] {lossSum}));
-      store.parameters().forEach(parameter -> runs.add(TestTensors.values(backend, parameter.gradient())));
+      store
+          .parameters()
+          .forEach(parameter -> runs.add(TestTensors.values(backend, parameter.gradient())));
     }
     int half = runs.size() / 2;
     for (int i = 0; i < half; i++) {
@@ -120,11 +133,14 @@ class BackpropagationTest {
 
   @Test
   void aBatchThatFailsInTheMiddleLeaksNothing() {
-    FixedBatches broken = FixedBatches.one(scale, (group, index) ->
-        new Batch(
-            TestTensors.ids(backend, new int[] {0, 1, model.config().vocabulary()}, 1, 3),
-            TestTensors.ids(backend, new int[3], 3),
-            1));
+    FixedBatches broken =
+        FixedBatches.one(
+            scale,
+            (group, index) ->
+                new Batch(
+                    TestTensors.ids(backend, new int[] {0, 1, model.config().vocabulary()}, 1, 3),
+                    TestTensors.ids(backend, new int[3], 3),
+                    1));
     assertThrows(IndexOutOfBoundsException.class, () -> broken.run(backpropagation, lossSum -> {}));
     assertEquals(0, backend.memory().live(Category.ACTIVATION));
   }

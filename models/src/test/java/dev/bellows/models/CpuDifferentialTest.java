@@ -63,13 +63,16 @@ class CpuDifferentialTest {
   private static void compare(Supplier<Model> model, BiFunction<Backend, DType, Batch> batch) {
     try (Backend reference = new ReferenceBackend();
         Backend cpu = cpu(2)) {
-      Outcome expected = run(reference, DType.F64, model.get(), () -> batch.apply(reference, DType.F64));
+      Outcome expected =
+          run(reference, DType.F64, model.get(), () -> batch.apply(reference, DType.F64));
       Outcome actual = run(cpu, DType.F32, model.get(), () -> batch.apply(cpu, DType.F32));
       assertEquals(expected.lossSum(), actual.lossSum(), LOSS * expected.lossSum());
       assertEquals(expected.lossSum(), actual.evaluation().lossSum(), LOSS * expected.lossSum());
       assertEquals(expected.evaluation().rows(), actual.evaluation().rows());
       assertEquals(expected.evaluation().correct(), actual.evaluation().correct());
-      expected.gradients().forEach((name, gradient) -> close(name, gradient, actual.gradients().get(name)));
+      expected
+          .gradients()
+          .forEach((name, gradient) -> close(name, gradient, actual.gradients().get(name)));
     }
   }
 
@@ -81,7 +84,8 @@ class CpuDifferentialTest {
       difference += (expected[i] - actual[i]) * (expected[i] - actual[i]);
     }
     double ratio = Math.sqrt(difference / size);
-    assertTrue(size > 0 && ratio <= GRADIENT, name + ": gradient differs by " + ratio + " of its norm");
+    assertTrue(
+        size > 0 && ratio <= GRADIENT, name + ": gradient differs by " + ratio + " of its norm");
   }
 
   private static final GptConfig AWKWARD = new GptConfig(2, 3, 39, 21, 37, true);
@@ -102,7 +106,9 @@ class CpuDifferentialTest {
   @Test
   void mlp() {
     MlpConfig config = new MlpConfig(33, java.util.List.of(45, 17), 11);
-    compare(() -> new Mlp(config), (backend, dtype) -> TestModels.features(backend, config, dtype, 0, 29));
+    compare(
+        () -> new Mlp(config),
+        (backend, dtype) -> TestModels.features(backend, config, dtype, 0, 29));
   }
 
   @Test
@@ -112,12 +118,14 @@ class CpuDifferentialTest {
     for (int threads : new int[] {1, 2, 3, 2}) {
       try (Backend cpu = cpu(threads)) {
         Map<String, double[]> gradients =
-            run(cpu, DType.F32, new Gpt(config), () -> TestModels.text(cpu, config, 48, 0, 5)).gradients();
+            run(cpu, DType.F32, new Gpt(config), () -> TestModels.text(cpu, config, 48, 0, 5))
+                .gradients();
         if (first == null) {
           first = gradients;
         }
         for (String name : first.keySet()) {
-          assertArrayEquals(first.get(name), gradients.get(name), name + " with " + threads + " threads");
+          assertArrayEquals(
+              first.get(name), gradients.get(name), name + " with " + threads + " threads");
         }
       }
     }

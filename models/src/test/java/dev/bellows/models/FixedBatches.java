@@ -14,7 +14,11 @@ import java.util.function.DoubleConsumer;
 ///
 /// @param loader micro-batch `index` of `group`
 record FixedBatches(
-    int firstGroup, int endGroup, int microBatchesPerGroup, double lossScale, BiFunction<Integer, Integer, Batch> loader)
+    int firstGroup,
+    int endGroup,
+    int microBatchesPerGroup,
+    double lossScale,
+    BiFunction<Integer, Integer, Batch> loader)
     implements StepBatch {
   @Override
   public Batch microBatch(int group, int index) {

@@ -32,7 +32,10 @@ class GptTest {
   }
 
   private static long count(Gpt model) {
-    return model.parameters().stream().filter(p -> !p.isTied()).mapToLong(p -> p.shape().elements()).sum();
+    return model.parameters().stream()
+        .filter(p -> !p.isTied())
+        .mapToLong(p -> p.shape().elements())
+        .sum();
   }
 
   @Test
@@ -43,13 +46,25 @@ class GptTest {
     assertEquals(2 + 12 * 12 + 2 + 1, names.size());
     assertEquals(
         List.of(
-            "wte.weight", "wpe.weight",
-            "h.0.ln_1.weight", "h.0.ln_1.bias", "h.0.attn.c_attn.weight", "h.0.attn.c_attn.bias",
-            "h.0.attn.c_proj.weight", "h.0.attn.c_proj.bias", "h.0.ln_2.weight", "h.0.ln_2.bias",
-            "h.0.mlp.c_fc.weight", "h.0.mlp.c_fc.bias", "h.0.mlp.c_proj.weight", "h.0.mlp.c_proj.bias",
+            "wte.weight",
+            "wpe.weight",
+            "h.0.ln_1.weight",
+            "h.0.ln_1.bias",
+            "h.0.attn.c_attn.weight",
+            "h.0.attn.c_attn.bias",
+            "h.0.attn.c_proj.weight",
+            "h.0.attn.c_proj.bias",
+            "h.0.ln_2.weight",
+            "h.0.ln_2.bias",
+            "h.0.mlp.c_fc.weight",
+            "h.0.mlp.c_fc.bias",
+            "h.0.mlp.c_proj.weight",
+            "h.0.mlp.c_proj.bias",
             "h.1.ln_1.weight"),
         names.subList(0, 15));
-    assertEquals(List.of("ln_f.weight", "ln_f.bias", "lm_head.weight"), names.subList(names.size() - 3, names.size()));
+    assertEquals(
+        List.of("ln_f.weight", "ln_f.bias", "lm_head.weight"),
+        names.subList(names.size() - 3, names.size()));
   }
 
   @Test
@@ -73,14 +88,20 @@ class GptTest {
     try (ParameterStore store = new ParameterStore(backend, model.parameters())) {
       store.initialise(1);
       for (Parameter parameter : store.parameters()) {
-        double deviation = Math.sqrt(backend.squaredNorm(parameter.value()) / parameter.shape().elements());
+        double deviation =
+            Math.sqrt(backend.squaredNorm(parameter.value()) / parameter.shape().elements());
         double expected =
-            parameter.name().endsWith("bias") ? 0
-                : parameter.name().contains("ln_") ? 1
-                : parameter.name().endsWith("c_proj.weight") ? 0.02 / 2
-                : 0.02;
+            parameter.name().endsWith("bias")
+                ? 0
+                : parameter.name().contains("ln_")
+                    ? 1
+                    : parameter.name().endsWith("c_proj.weight") ? 0.02 / 2 : 0.02;
         // Five times the deviation of a deviation estimated from n normal numbers.
-        assertEquals(expected, deviation, 5 * expected / Math.sqrt(2.0 * parameter.shape().elements()), parameter.name());
+        assertEquals(
+            expected,
+            deviation,
+            5 * expected / Math.sqrt(2.0 * parameter.shape().elements()),
+            parameter.name());
       }
     }
   }
@@ -110,14 +131,18 @@ class GptTest {
       }
       ids[5] = (ids[5] + 1) % 9;
       double[] changed = logits(model, ids);
-      assertArrayEquals(java.util.Arrays.copyOf(whole, 5 * 9), java.util.Arrays.copyOf(changed, 5 * 9));
+      assertArrayEquals(
+          java.util.Arrays.copyOf(whole, 5 * 9), java.util.Arrays.copyOf(changed, 5 * 9));
       assertTrue(whole[5 * 9] != changed[5 * 9], "the last position sees itself");
     }
   }
 
   private double[] logits(Gpt model, int[] ids) {
     try (Batch batch =
-            new Batch(TestTensors.ids(backend, ids, 1, ids.length), TestTensors.ids(backend, ids, ids.length), 1);
+            new Batch(
+                TestTensors.ids(backend, ids, 1, ids.length),
+                TestTensors.ids(backend, ids, ids.length),
+                1);
         Tape tape = Tape.evaluating(backend)) {
       return TestTensors.values(backend, model.logits(tape, batch).value());
     }
@@ -127,19 +152,24 @@ class GptTest {
   void anOverlongSequenceIsRefused() {
     Gpt model = TestModels.gpt(true);
     int[] ids = new int[7];
-    IllegalArgumentException error = assertThrows(IllegalArgumentException.class, () -> logits(model, ids));
+    IllegalArgumentException error =
+        assertThrows(IllegalArgumentException.class, () -> logits(model, ids));
     assertTrue(error.getMessage().contains("context 6"), error.getMessage());
   }
 
   @Test
   void badSizesAreRefusedInOneSentence() {
-    String error = assertThrows(IllegalArgumentException.class, () -> new GptConfig(2, 3, 8, 6, 9, true)).getMessage();
-    assertEquals("the width of a GPT must be a multiple of its heads, but width is 8 and heads is 3", error);
+    String error =
+        assertThrows(IllegalArgumentException.class, () -> new GptConfig(2, 3, 8, 6, 9, true))
+            .getMessage();
+    assertEquals(
+        "the width of a GPT must be a multiple of its heads, but width is 8 and heads is 3", error);
     for (int bad = 0; bad < 5; bad++) {
       int[] sizes = {1, 1, 1, 1, 1};
       sizes[bad] = 0;
       assertThrows(
-          IllegalArgumentException.class, () -> new GptConfig(sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], true));
+          IllegalArgumentException.class,
+          () -> new GptConfig(sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], true));
     }
   }
 
@@ -153,15 +183,20 @@ class GptTest {
 
   @Test
   void theActivationEstimateIsThePeakOfAStep() {
-    for (GptConfig config : List.of(new GptConfig(3, 2, 32, 24, 40, true), new GptConfig(2, 4, 16, 32, 300, false))) {
+    for (GptConfig config :
+        List.of(new GptConfig(3, 2, 32, 24, 40, true), new GptConfig(2, 4, 16, 32, 300, false))) {
       try (ReferenceBackend own = new ReferenceBackend()) {
         Gpt model = new Gpt(config);
         try (ParameterStore store = new ParameterStore(own, model.parameters())) {
           store.initialise(1);
-          FixedBatches.one(1, (group, index) -> TestModels.text(own, config, config.context(), 0, 4))
-              .run(new Backpropagation(own, model, store, SavedTensors.keep(), WeightGradient.EXACT), lossSum -> {});
+          FixedBatches.one(
+                  1, (group, index) -> TestModels.text(own, config, config.context(), 0, 4))
+              .run(
+                  new Backpropagation(own, model, store, SavedTensors.keep(), WeightGradient.EXACT),
+                  lossSum -> {});
           double ratio = (double) own.memory().peak(Category.ACTIVATION) / model.activationBytes(4);
-          assertTrue(ratio > 0.85 && ratio < 1.15, config + ": measured over estimated is " + ratio);
+          assertTrue(
+              ratio > 0.85 && ratio < 1.15, config + ": measured over estimated is " + ratio);
           assertEquals(0, own.memory().live(Category.ACTIVATION));
         }
       }
@@ -195,24 +230,35 @@ class GptTest {
       store.initialise(3);
       double[] losses = descend(model, store, 150, 0.5);
       assertEquals(Math.log(9), losses[0], 0.1);
-      assertTrue(losses[losses.length - 1] < losses[0] / 5, "loss fell from " + losses[0] + " to " + losses[losses.length - 1]);
+      assertTrue(
+          losses[losses.length - 1] < losses[0] / 5,
+          "loss fell from " + losses[0] + " to " + losses[losses.length - 1]);
     }
   }
 
   private double[] descend(Gpt model, ParameterStore store, int steps, double rate) {
-    Backpropagation backpropagation = new Backpropagation(backend, model, store, SavedTensors.keep(), WeightGradient.EXACT);
+    Backpropagation backpropagation =
+        new Backpropagation(backend, model, store, SavedTensors.keep(), WeightGradient.EXACT);
     double scale = 1.0 / (4 * model.rowsPerSample());
     FixedBatches step =
-        FixedBatches.one(scale, (group, index) -> TestModels.text(backend, model.config(), model.rowsPerSample(), 0, 4));
+        FixedBatches.one(
+            scale,
+            (group, index) ->
+                TestModels.text(backend, model.config(), model.rowsPerSample(), 0, 4));
 
-    try (var momentum = TestTensors.of(backend, store.values().dtype(), i -> 0, store.values().elements())) {
+    try (var momentum =
+        TestTensors.of(backend, store.values().dtype(), i -> 0, store.values().elements())) {
       return IntStream.range(0, steps)
           .mapToDouble(
               i -> {
                 double[] loss = new double[1];
                 step.run(backpropagation, lossSum -> loss[0] = scale * lossSum);
                 store.combineUses();
-                backend.sgd(new SgdStep(rate, 0, false, 0, 1, i + 1),  store.values(), store.primaryGradients(), momentum);
+                backend.sgd(
+                    new SgdStep(rate, 0, false, 0, 1, i + 1),
+                    store.values(),
+                    store.primaryGradients(),
+                    momentum);
                 return loss[0];
               })
           .toArray();

@@ -33,8 +33,12 @@ class MlpTest {
     Mlp model = new Mlp(new MlpConfig(784, List.of(1000, 1000), 10));
     assertEquals(
         List.of(
-            "layers.0.weight[1000, 784]", "layers.0.bias[1000]", "layers.1.weight[1000, 1000]", "layers.1.bias[1000]",
-            "layers.2.weight[10, 1000]", "layers.2.bias[10]"),
+            "layers.0.weight[1000, 784]",
+            "layers.0.bias[1000]",
+            "layers.1.weight[1000, 1000]",
+            "layers.1.bias[1000]",
+            "layers.2.weight[10, 1000]",
+            "layers.2.bias[10]"),
         model.parameters().stream().map(Parameter::toString).toList());
     assertEquals(6.0 * (784_000 + 1_000_000 + 10_000), model.flopsPerSample());
     assertEquals(1, model.rowsPerSample());
@@ -46,10 +50,16 @@ class MlpTest {
     try (ParameterStore store = new ParameterStore(backend, model.parameters())) {
       store.initialise(1);
       for (Parameter parameter : store.parameters()) {
-        double bound = parameter.name().startsWith("layers.0") ? 1 / Math.sqrt(100) : 1 / Math.sqrt(64);
+        double bound =
+            parameter.name().startsWith("layers.0") ? 1 / Math.sqrt(100) : 1 / Math.sqrt(64);
         double largest =
-            Arrays.stream(TestTensors.values(backend, parameter.value())).map(Math::abs).max().orElseThrow();
-        assertTrue(largest <= bound && largest > 0.85 * bound, parameter + ": largest is " + largest + " of " + bound);
+            Arrays.stream(TestTensors.values(backend, parameter.value()))
+                .map(Math::abs)
+                .max()
+                .orElseThrow();
+        assertTrue(
+            largest <= bound && largest > 0.85 * bound,
+            parameter + ": largest is " + largest + " of " + bound);
       }
     }
   }
@@ -67,8 +77,11 @@ class MlpTest {
     try (ParameterStore store = new ParameterStore(backend, model.parameters())) {
       store.initialise(1);
       FixedBatches.one(1, (group, index) -> TestModels.features(backend, config, DType.F32, 0, 32))
-          .run(new Backpropagation(backend, model, store, SavedTensors.keep(), WeightGradient.EXACT), lossSum -> {});
-      double ratio = (double) backend.memory().peak(Category.ACTIVATION) / model.activationBytes(32);
+          .run(
+              new Backpropagation(backend, model, store, SavedTensors.keep(), WeightGradient.EXACT),
+              lossSum -> {});
+      double ratio =
+          (double) backend.memory().peak(Category.ACTIVATION) / model.activationBytes(32);
       assertTrue(ratio > 0.85 && ratio < 1.15, "measured over estimated is " + ratio);
     }
   }
@@ -76,7 +89,8 @@ class MlpTest {
   @Test
   void featuresOfAnotherWidthAreRefused() {
     Mlp model = TestModels.mlp();
-    try (Batch batch = TestModels.features(backend, new MlpConfig(8, List.of(), 4), DType.F32, 0, 2);
+    try (Batch batch =
+            TestModels.features(backend, new MlpConfig(8, List.of(), 4), DType.F32, 0, 2);
         Tape tape = Tape.evaluating(backend)) {
       assertThrows(IllegalArgumentException.class, () -> model.logits(tape, batch));
     }

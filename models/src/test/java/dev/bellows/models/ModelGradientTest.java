@@ -43,15 +43,21 @@ class ModelGradientTest {
         for (Parameter parameter : store.parameters()) {
           double[] gradient = TestTensors.values(backend, parameter.gradient());
           GradientCheck.check(
-              parameter.name(), backend, parameter.value(), gradient, () -> scale * evaluator.evaluate(fixed).lossSum());
+              parameter.name(),
+              backend,
+              parameter.value(),
+              gradient,
+              () -> scale * evaluator.evaluate(fixed).lossSum());
         }
       }
     }
   }
 
-  private void estimate(Model model, ParameterStore store, SavedTensors saved, double scale, Supplier<Batch> batch) {
+  private void estimate(
+      Model model, ParameterStore store, SavedTensors saved, double scale, Supplier<Batch> batch) {
     FixedBatches.one(scale, (group, index) -> batch.get())
-        .run(new Backpropagation(backend, model, store, saved, WeightGradient.EXACT), lossSum -> {});
+        .run(
+            new Backpropagation(backend, model, store, saved, WeightGradient.EXACT), lossSum -> {});
   }
 
   @ParameterizedTest
@@ -76,13 +82,15 @@ class ModelGradientTest {
       long[] peaks = new long[2];
       SavedTensors[] both = {new RecomputedSegments(), SavedTensors.keep()};
       for (int i = 0; i < 2; i++) {
-        estimate(model, store, both[i], 1, () -> TestModels.text(backend, model.config(), 16, 0, 4));
+        estimate(
+            model, store, both[i], 1, () -> TestModels.text(backend, model.config(), 16, 0, 4));
         gradients[i] = TestTensors.values(backend, store.gradients());
         peaks[i] = backend.memory().peak(Category.ACTIVATION);
         Assertions.assertEquals(0, backend.memory().live(Category.ACTIVATION));
       }
       assertArrayEquals(gradients[1], gradients[0]);
-      // The peak never falls, so the leaner run goes first; without it one block of four and its inputs are live at a time.
+      // The peak never falls, so the leaner run goes first; without it one block of four and its
+      // inputs are live at a time.
       Assertions.assertTrue(peaks[0] < 0.5 * peaks[1], peaks[0] + " of " + peaks[1] + " bytes");
     }
   }

@@ -31,7 +31,8 @@ final class TestModels {
         .forEach(
             parameter -> {
               Philox own = random.derive(parameter.name());
-              double middle = parameter.name().contains("ln_") && parameter.name().endsWith("weight") ? 1 : 0;
+              double middle =
+                  parameter.name().contains("ln_") && parameter.name().endsWith("weight") ? 1 : 0;
               TestTensors.set(backend, parameter.value(), i -> middle + 0.4 * own.normal(i));
             });
   }
@@ -42,21 +43,30 @@ final class TestModels {
     int[] inputs = new int[samples * time];
     int[] targets = new int[samples * time];
     for (int sample = 0; sample < samples; sample++) {
-      int[] ids = TestTensors.randomIds(SEED + 1000 + first + sample, time + 1, config.vocabulary());
+      int[] ids =
+          TestTensors.randomIds(SEED + 1000 + first + sample, time + 1, config.vocabulary());
       System.arraycopy(ids, 0, inputs, sample * time, time);
       System.arraycopy(ids, 1, targets, sample * time, time);
     }
     return new Batch(
-        TestTensors.ids(backend, inputs, samples, time), TestTensors.ids(backend, targets, (long) samples * time), samples);
+        TestTensors.ids(backend, inputs, samples, time),
+        TestTensors.ids(backend, targets, (long) samples * time),
+        samples);
   }
 
   /// Features of samples `first` to `end` - 1, each a function of its index only.
   static Batch features(Backend backend, MlpConfig config, DType dtype, int first, int end) {
     int samples = end - first;
     Philox random = Philox.of(SEED, Philox.Purpose.TEST);
-    int[] targets = Arrays.copyOfRange(TestTensors.randomIds(SEED + 1, end, config.classes()), first, end);
+    int[] targets =
+        Arrays.copyOfRange(TestTensors.randomIds(SEED + 1, end, config.classes()), first, end);
     return new Batch(
-        TestTensors.of(backend, dtype, i -> random.normal((long) first * config.inputs() + i), samples, config.inputs()),
+        TestTensors.of(
+            backend,
+            dtype,
+            i -> random.normal((long) first * config.inputs() + i),
+            samples,
+            config.inputs()),
         TestTensors.ids(backend, targets, samples),
         samples);
   }

@@ -52,16 +52,22 @@ class TextGeneratorTest {
   void withoutTemperatureTheSeedDoesNotMatter() {
     int[] text = generator.generate(new int[] {3}, 20, 0, 0, 4);
     assertArrayEquals(text, generator.generate(new int[] {3}, 20, 0, 0, 5));
-    assertArrayEquals(text, generator.generate(new int[] {3}, 20, 1, 1, 6), "one candidate is no choice");
+    assertArrayEquals(
+        text, generator.generate(new int[] {3}, 20, 1, 1, 6), "one candidate is no choice");
   }
 
   @Test
   void badArgumentsAreRefused() {
     assertThrows(IllegalArgumentException.class, () -> generator.generate(new int[0], 1, 1, 0, 0));
-    assertThrows(IllegalArgumentException.class, () -> generator.generate(new int[] {9}, 1, 1, 0, 0));
-    assertThrows(IllegalArgumentException.class, () -> generator.generate(new int[] {1}, -1, 1, 0, 0));
-    assertThrows(IllegalArgumentException.class, () -> generator.generate(new int[] {1}, 1, Double.NaN, 0, 0));
-    assertThrows(IllegalArgumentException.class, () -> generator.generate(new int[] {1}, 1, 1, -1, 0));
+    assertThrows(
+        IllegalArgumentException.class, () -> generator.generate(new int[] {9}, 1, 1, 0, 0));
+    assertThrows(
+        IllegalArgumentException.class, () -> generator.generate(new int[] {1}, -1, 1, 0, 0));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> generator.generate(new int[] {1}, 1, Double.NaN, 0, 0));
+    assertThrows(
+        IllegalArgumentException.class, () -> generator.generate(new int[] {1}, 1, 1, -1, 0));
   }
 
   @Test

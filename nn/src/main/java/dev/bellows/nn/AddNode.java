@@ -14,7 +14,8 @@ final class AddNode extends Node {
   }
 
   static Variable forward(Tape tape, Variable a, Variable b) {
-    Tensor target = b.value().storage().isShared() ? tape.reuseOrAllocate(a.value()) : b.value().retain();
+    Tensor target =
+        b.value().storage().isShared() ? tape.reuseOrAllocate(a.value()) : b.value().retain();
     Variable y = tape.variable(target, a.isDifferentiable() || b.isDifferentiable());
     tape.backend().add(a.value(), b.value(), target);
     if (tape.isTraining()) {

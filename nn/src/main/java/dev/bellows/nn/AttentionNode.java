@@ -17,7 +17,9 @@ final class AttentionNode extends Node {
 
   static Variable forward(Tape tape, Attention spec, Variable qkv) {
     long rows = (long) spec.batch() * spec.time();
-    Variable out = tape.output(qkv.dtype(), qkv.isDifferentiable(), rows, (long) spec.heads() * spec.headWidth());
+    Variable out =
+        tape.output(
+            qkv.dtype(), qkv.isDifferentiable(), rows, (long) spec.heads() * spec.headWidth());
     Variable logSumExp = tape.output(qkv.dtype(), false, rows * spec.heads());
     tape.backend().attention(spec, qkv.value(), out.value(), logSumExp.value());
     if (tape.isTraining() && qkv.isDifferentiable()) {

@@ -15,7 +15,11 @@ public final class Backpropagation implements GradientEstimator {
 
   /// Backpropagation through `model`, whose parameters `store` has placed on `backend`.
   public Backpropagation(
-      Backend backend, Model model, ParameterStore store, SavedTensors saved, WeightGradient weightGradient) {
+      Backend backend,
+      Model model,
+      ParameterStore store,
+      SavedTensors saved,
+      WeightGradient weightGradient) {
     this.backend = backend;
     this.model = model;
     this.store = store;

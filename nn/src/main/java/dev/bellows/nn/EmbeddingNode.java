@@ -9,7 +9,8 @@ final class EmbeddingNode extends Node {
   private final Parameter table;
   private final Optional<Parameter> positions;
 
-  private EmbeddingNode(Parameter table, Optional<Parameter> positions, Variable y, SavedTensors.Handle... ids) {
+  private EmbeddingNode(
+      Parameter table, Optional<Parameter> positions, Variable y, SavedTensors.Handle... ids) {
     super(y, ids);
     this.table = table;
     this.positions = positions;
@@ -26,7 +27,8 @@ final class EmbeddingNode extends Node {
       }
       return y;
     }
-    Tensor places = tape.constants().positions(ids.shape().dim(0), ids.shape().dim(1)).view(ids.elements());
+    Tensor places =
+        tape.constants().positions(ids.shape().dim(0), ids.shape().dim(1)).view(ids.elements());
     backend.embedding(places, positions.get().value(), y.value(), true);
     if (tape.isTraining()) {
       SavedTensors.Handle first = tape.save(flatIds.retain());

@@ -16,7 +16,10 @@ public record LayerNorm(Parameter gamma, Optional<Parameter> beta) {
   public static LayerNorm of(String name, int width, boolean bias) {
     return new LayerNorm(
         Parameter.of(name + ".weight", Shape.of(width), Initializer.constant(1), false),
-        bias ? Optional.of(Parameter.of(name + ".bias", Shape.of(width), Initializer.constant(0), false)) : Optional.empty());
+        bias
+            ? Optional.of(
+                Parameter.of(name + ".bias", Shape.of(width), Initializer.constant(0), false))
+            : Optional.empty());
   }
 
   /// Records the layer; uses `x` [rows, width] up.

@@ -12,20 +12,34 @@ final class LayerNormNode extends Node {
   private final Parameter gamma;
   private final Optional<Parameter> beta;
 
-  private LayerNormNode(Variable x, Parameter gamma, Optional<Parameter> beta, Variable y, SavedTensors.Handle... saved) {
+  private LayerNormNode(
+      Variable x,
+      Parameter gamma,
+      Optional<Parameter> beta,
+      Variable y,
+      SavedTensors.Handle... saved) {
     super(y, saved);
     this.x = x;
     this.gamma = gamma;
     this.beta = beta;
   }
 
-  static Variable forward(Tape tape, Variable x, Parameter gamma, Optional<Parameter> beta, double epsilon) {
+  static Variable forward(
+      Tape tape, Variable x, Parameter gamma, Optional<Parameter> beta, double epsilon) {
     Variable y = tape.output(x.dtype(), true, x.rows(), x.width());
     Variable mean = tape.output(x.dtype(), false, x.rows());
     Variable inverseDeviation = tape.output(x.dtype(), false, x.rows());
-    Tensor shift = beta.map(Parameter::value).orElseGet(() -> tape.constants().zeros(x.dtype(), x.width()));
+    Tensor shift =
+        beta.map(Parameter::value).orElseGet(() -> tape.constants().zeros(x.dtype(), x.width()));
     tape.backend()
-        .layerNorm(x.value(), gamma.value(), shift, epsilon, y.value(), mean.value(), inverseDeviation.value());
+        .layerNorm(
+            x.value(),
+            gamma.value(),
+            shift,
+            epsilon,
+            y.value(),
+            mean.value(),
+            inverseDeviation.value());
     if (tape.isTraining()) {
       SavedTensors.Handle input = tape.save(x.value().retain());
       SavedTensors.Handle first = tape.save(mean.take());
@@ -49,7 +63,15 @@ final class LayerNormNode extends Node {
       boolean accumulate = takeAccumulation(backend);
       Tensor dx = tape.reuseOrAllocate(dy);
       backend.layerNormBackward(
-          input, gamma.value(), mean, inverseDeviation, dy, dx, gamma.gradient(), dbeta, accumulate);
+          input,
+          gamma.value(),
+          mean,
+          inverseDeviation,
+          dy,
+          dx,
+          gamma.gradient(),
+          dbeta,
+          accumulate);
       tape.contribute(x, dx);
     }
   }
@@ -59,7 +81,9 @@ final class LayerNormNode extends Node {
     if (beta.isPresent()) {
       return beta.get().gradient().retain();
     }
-    Tensor scratch = backend.allocate(gamma.gradient().dtype(), Shape.of(gamma.shape().elements()), Category.WORKSPACE);
+    Tensor scratch =
+        backend.allocate(
+            gamma.gradient().dtype(), Shape.of(gamma.shape().elements()), Category.WORKSPACE);
     // Backward may add to it, and a stray NaN would be a needless trap.
     backend.fill(scratch, 0);
     return scratch;

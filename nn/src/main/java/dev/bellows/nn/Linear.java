@@ -11,7 +11,8 @@ import java.util.stream.Stream;
 /// @param bias [out]
 public record Linear(Parameter weight, Optional<Parameter> bias) {
   /// A layer with the parameters `name.weight` (decayed) and, with an initializer for it, `name.bias` (not decayed).
-  public static Linear of(String name, int in, int out, Initializer weight, Optional<Initializer> bias) {
+  public static Linear of(
+      String name, int in, int out, Initializer weight, Optional<Initializer> bias) {
     return new Linear(
         Parameter.of(name + ".weight", Shape.of(out, in), weight, true),
         bias.map(initializer -> Parameter.of(name + ".bias", Shape.of(out), initializer, false)));

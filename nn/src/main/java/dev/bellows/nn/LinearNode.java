@@ -13,7 +13,12 @@ final class LinearNode extends Node {
   private final Parameter weight;
   private final Optional<Parameter> bias;
 
-  private LinearNode(Variable x, Parameter weight, Optional<Parameter> bias, Variable y, SavedTensors.Handle input) {
+  private LinearNode(
+      Variable x,
+      Parameter weight,
+      Optional<Parameter> bias,
+      Variable y,
+      SavedTensors.Handle input) {
     super(y, input);
     this.x = x;
     this.weight = weight;
@@ -41,11 +46,15 @@ final class LinearNode extends Node {
     Backend backend = tape.backend();
     // The weight gradient comes first: its input can go before dx is allocated.
     try (Tensor input = fetch(0)) {
-      tape.weightGradient().apply(backend, weight, input, dy, weight.gradient(), !weight.takeGradientFresh());
+      tape.weightGradient()
+          .apply(backend, weight, input, dy, weight.gradient(), !weight.takeGradientFresh());
     }
-    bias.ifPresent(parameter -> backend.columnSums(dy, parameter.gradient(), !parameter.takeGradientFresh()));
+    bias.ifPresent(
+        parameter -> backend.columnSums(dy, parameter.gradient(), !parameter.takeGradientFresh()));
     if (x.isDifferentiable()) {
-      Tensor dx = backend.allocate(dy.dtype(), Shape.of(dy.shape().dim(0), weight.shape().dim(1)), Category.ACTIVATION);
+      Tensor dx =
+          backend.allocate(
+              dy.dtype(), Shape.of(dy.shape().dim(0), weight.shape().dim(1)), Category.ACTIVATION);
       backend.gemm(Gemm.NN, dy, weight.value(), dx);
       tape.contribute(x, dx);
     }

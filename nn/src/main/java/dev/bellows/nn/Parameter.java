@@ -18,7 +18,8 @@ public final class Parameter {
   private Tensor gradient;
   private boolean gradientFresh;
 
-  private Parameter(String name, Shape shape, Initializer initializer, boolean decayed, Parameter primary) {
+  private Parameter(
+      String name, Shape shape, Initializer initializer, boolean decayed, Parameter primary) {
     this.name = name;
     this.shape = shape;
     this.initializer = initializer;

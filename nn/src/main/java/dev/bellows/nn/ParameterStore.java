@@ -59,7 +59,8 @@ public final class ParameterStore implements AutoCloseable {
     backend.fill(gradients, 0);
     for (int i = 0; i < primaries.size(); i++) {
       Parameter parameter = primaries.get(i);
-      parameter.place(slice(values, offsets[i], parameter), slice(gradients, offsets[i], parameter));
+      parameter.place(
+          slice(values, offsets[i], parameter), slice(gradients, offsets[i], parameter));
     }
     long offset = size;
     for (Parameter use : uses) {

@@ -37,7 +37,8 @@ public final class Tape implements AutoCloseable {
   private Mode mode;
 
   /// A tape on `backend`. Without `training` nothing is recorded or saved.
-  public Tape(Backend backend, SavedTensors saved, WeightGradient weightGradient, boolean training) {
+  public Tape(
+      Backend backend, SavedTensors saved, WeightGradient weightGradient, boolean training) {
     this.backend = backend;
     this.saved = saved;
     this.weightGradient = weightGradient;
@@ -151,9 +152,11 @@ public final class Tape implements AutoCloseable {
   /// A loss lies outside of segments: a segment that is computed again would add its gradient again.
   public double crossEntropy(Variable logits, Tensor targets, double scale) {
     if (mode == Mode.REPLAY) {
-      throw new IllegalStateException("a loss was recorded inside a segment; record it after the segment");
+      throw new IllegalStateException(
+          "a loss was recorded inside a segment; record it after the segment");
     }
-    try (Tensor losses = backend.allocate(logits.dtype(), Shape.of(logits.rows()), Category.ACTIVATION)) {
+    try (Tensor losses =
+        backend.allocate(logits.dtype(), Shape.of(logits.rows()), Category.ACTIVATION)) {
       if (!isTraining()) {
         backend.crossEntropy(logits.value(), targets, losses);
         release(logits);

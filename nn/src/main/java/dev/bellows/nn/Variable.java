@@ -23,7 +23,8 @@ public final class Variable {
   /// was used already.
   public Tensor value() {
     if (used) {
-      throw new IllegalStateException("a value of shape " + value.shape() + " was used already; fork it before its first use");
+      throw new IllegalStateException(
+          "a value of shape " + value.shape() + " was used already; fork it before its first use");
     }
     return value;
   }

@@ -10,7 +10,13 @@ public interface WeightGradient {
   Tensor reduceInput(Backend backend, Parameter weight, Tensor x);
 
   /// `gradient = dyᵀ x` [out, in], or `+=` when `accumulate`, from what [#reduceInput] returned and `dy` [rows, out].
-  void apply(Backend backend, Parameter weight, Tensor saved, Tensor dy, Tensor gradient, boolean accumulate);
+  void apply(
+      Backend backend,
+      Parameter weight,
+      Tensor saved,
+      Tensor dy,
+      Tensor gradient,
+      boolean accumulate);
 
   /// The exact gradient over all rows.
   WeightGradient EXACT =
@@ -21,7 +27,13 @@ public interface WeightGradient {
         }
 
         @Override
-        public void apply(Backend backend, Parameter weight, Tensor saved, Tensor dy, Tensor gradient, boolean accumulate) {
+        public void apply(
+            Backend backend,
+            Parameter weight,
+            Tensor saved,
+            Tensor dy,
+            Tensor gradient,
+            boolean accumulate) {
           backend.gemm(Gemm.TN.accumulating(accumulate), dy, saved, gradient);
         }
       };

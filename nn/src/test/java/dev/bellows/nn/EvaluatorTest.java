@@ -63,8 +63,15 @@ class EvaluatorTest {
           assertEquals(6, twice.correct());
           assertEquals(6, twice.rows());
         }
-        try (Batch batch = new Batch(TestTensors.of(backend, dtype, i -> LOGITS[i], 4, 3), TestTensors.ids(backend, new int[] {2, 1, 1, 0}, 4), 4)) {
-          assertEquals(0, new Evaluator(backend, IDENTITY).evaluate(batch).accuracy(), "the last of equal classes does not count");
+        try (Batch batch =
+            new Batch(
+                TestTensors.of(backend, dtype, i -> LOGITS[i], 4, 3),
+                TestTensors.ids(backend, new int[] {2, 1, 1, 0}, 4),
+                4)) {
+          assertEquals(
+              0,
+              new Evaluator(backend, IDENTITY).evaluate(batch).accuracy(),
+              "the last of equal classes does not count");
         }
       }
     }

@@ -30,10 +30,15 @@ class OperationGradientTest {
 
   /// Checks `operation` at normal inputs [rows, width] of which none is nearer to 0 than `gap`.
   private void check(
-      long rows, long width, double gap, List<Parameter> parameters, BiFunction<Tape, Variable, Variable> operation) {
+      long rows,
+      long width,
+      double gap,
+      List<Parameter> parameters,
+      BiFunction<Tape, Variable, Variable> operation) {
     Philox random = Philox.of(SEED, Philox.Purpose.TEST);
     try (ParameterStore store = new ParameterStore(backend, parameters, DType.F64);
-        Tensor x = TestTensors.of(backend, DType.F64, i -> away(random.normal(i), gap), rows, width);
+        Tensor x =
+            TestTensors.of(backend, DType.F64, i -> away(random.normal(i), gap), rows, width);
         Tape tape = new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true)) {
       store.initialise(SEED);
       store.beginAccumulation();
@@ -44,14 +49,17 @@ class OperationGradientTest {
         tape.backward(y, dy);
         store.endAccumulation();
         double[] weights = TestTensors.values(backend, dy);
-        tape.takeGradient(leaf).ifPresent(gradient -> {
-          double[] dx = TestTensors.values(backend, gradient);
-          gradient.release();
-          GradientCheck.check("x", backend, x, dx, () -> dot(operation, x, weights));
-        });
+        tape.takeGradient(leaf)
+            .ifPresent(
+                gradient -> {
+                  double[] dx = TestTensors.values(backend, gradient);
+                  gradient.release();
+                  GradientCheck.check("x", backend, x, dx, () -> dot(operation, x, weights));
+                });
         for (Parameter each : parameters) {
           double[] gradient = TestTensors.values(backend, each.gradient());
-          GradientCheck.check(each.name(), backend, each.value(), gradient, () -> dot(operation, x, weights));
+          GradientCheck.check(
+              each.name(), backend, each.value(), gradient, () -> dot(operation, x, weights));
         }
       }
     }
@@ -99,7 +107,12 @@ class OperationGradientTest {
   void layerNormWithShift() {
     Parameter gamma = parameter("gamma", 6);
     Parameter beta = parameter("beta", 6);
-    check(4, 6, 0, List.of(gamma, beta), (tape, x) -> tape.layerNorm(x, gamma, Optional.of(beta), 1e-5));
+    check(
+        4,
+        6,
+        0,
+        List.of(gamma, beta),
+        (tape, x) -> tape.layerNorm(x, gamma, Optional.of(beta), 1e-5));
   }
 
   @Test
@@ -110,20 +123,35 @@ class OperationGradientTest {
 
   @Test
   void causalAttention() {
-    check(2 * 5, 3 * 2 * 3, 0, List.of(), (tape, x) -> tape.attention(new Attention(2, 5, 2, 2, 3, true), x));
+    check(
+        2 * 5,
+        3 * 2 * 3,
+        0,
+        List.of(),
+        (tape, x) -> tape.attention(new Attention(2, 5, 2, 2, 3, true), x));
   }
 
   @Test
   void groupedQueryAttentionOverAllPositions() {
-    check(2 * 4, 8 * 2, 0, List.of(), (tape, x) -> tape.attention(new Attention(2, 4, 4, 2, 2, false), x));
+    check(
+        2 * 4,
+        8 * 2,
+        0,
+        List.of(),
+        (tape, x) -> tape.attention(new Attention(2, 4, 4, 2, 2, false), x));
   }
 
   @Test
   void aValueUsedTwiceReceivesBothGradients() {
-    check(3, 4, 0, List.of(), (tape, x) -> {
-      Variable branch = tape.gelu(tape.fork(x));
-      return tape.add(x, branch);
-    });
+    check(
+        3,
+        4,
+        0,
+        List.of(),
+        (tape, x) -> {
+          Variable branch = tape.gelu(tape.fork(x));
+          return tape.add(x, branch);
+        });
   }
 
   @Test
@@ -135,18 +163,29 @@ class OperationGradientTest {
   void nestedResidualsWithParametersInBothBranches() {
     Parameter first = parameter("first", 4, 4);
     Parameter second = parameter("second", 4, 4);
-    check(3, 4, 0, List.of(first, second), (tape, x) -> {
-      Variable middle = tape.add(tape.fork(x), tape.linear(x, first, Optional.empty()));
-      Variable outer = tape.add(tape.fork(middle), tape.gelu(tape.fork(middle)));
-      return tape.add(tape.linear(middle, second, Optional.empty()), outer);
-    });
+    check(
+        3,
+        4,
+        0,
+        List.of(first, second),
+        (tape, x) -> {
+          Variable middle = tape.add(tape.fork(x), tape.linear(x, first, Optional.empty()));
+          Variable outer = tape.add(tape.fork(middle), tape.gelu(tape.fork(middle)));
+          return tape.add(tape.linear(middle, second, Optional.empty()), outer);
+        });
   }
 
   @Test
   void aParameterUsedTwiceOnOneTape() {
     Parameter weight = parameter("weight", 4, 4);
-    check(3, 4, 0, List.of(weight), (tape, x) ->
-        tape.linear(tape.gelu(tape.linear(x, weight, Optional.empty())), weight, Optional.empty()));
+    check(
+        3,
+        4,
+        0,
+        List.of(weight),
+        (tape, x) ->
+            tape.linear(
+                tape.gelu(tape.linear(x, weight, Optional.empty())), weight, Optional.empty()));
   }
 
   @Test
@@ -181,7 +220,8 @@ class OperationGradientTest {
         gradient = TestTensors.values(backend, taken);
       }
       assertEquals(loss, evaluate(logits, targets), "evaluation and training give the same bits");
-      GradientCheck.check("logits", backend, logits, gradient, () -> scale * evaluate(logits, targets));
+      GradientCheck.check(
+          "logits", backend, logits, gradient, () -> scale * evaluate(logits, targets));
     }
   }
 

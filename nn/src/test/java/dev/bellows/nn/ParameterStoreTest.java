@@ -14,7 +14,8 @@ import org.junit.jupiter.api.Test;
 
 class ParameterStoreTest {
   private final ReferenceBackend backend = new ReferenceBackend();
-  private final Parameter table = Parameter.of("table", Shape.of(3, 5), Initializer.normal(1), true);
+  private final Parameter table =
+      Parameter.of("table", Shape.of(3, 5), Initializer.normal(1), true);
   private final Parameter bias = Parameter.of("bias", Shape.of(7), Initializer.uniform(0.5), false);
   private final Parameter head = table.tie("head");
 
@@ -75,7 +76,8 @@ class ParameterStoreTest {
     }
     try (ParameterStore store = new ParameterStore(backend, List.of(table, bias), DType.F64)) {
       store.initialise(3);
-      assertArrayEquals(alone, TestTensors.values(backend, bias.value()), "another place and dtype");
+      assertArrayEquals(
+          alone, TestTensors.values(backend, bias.value()), "another place and dtype");
       store.initialise(4);
       assertTrue(TestTensors.values(backend, bias.value())[0] != alone[0], "another seed");
     }
@@ -91,11 +93,14 @@ class ParameterStoreTest {
 
   @Test
   void twoParametersOfOneNameAreRefused() {
-    assertThrows(IllegalArgumentException.class, () -> new ParameterStore(backend, List.of(table, table)));
+    assertThrows(
+        IllegalArgumentException.class, () -> new ParameterStore(backend, List.of(table, table)));
   }
 
   @Test
   void otherDtypesAreRefused() {
-    assertThrows(IllegalArgumentException.class, () -> new ParameterStore(backend, List.of(table), DType.BF16));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new ParameterStore(backend, List.of(table), DType.BF16));
   }
 }

@@ -48,7 +48,8 @@ class TapeTest {
         Tape tape = training()) {
       Variable leaf = tape.leaf(x);
       tape.relu(leaf);
-      IllegalStateException error = assertThrows(IllegalStateException.class, () -> tape.gelu(leaf));
+      IllegalStateException error =
+          assertThrows(IllegalStateException.class, () -> tape.gelu(leaf));
       assertTrue(error.getMessage().contains("fork"), error.getMessage());
     }
   }
@@ -139,8 +140,11 @@ class TapeTest {
         Tape tape = training()) {
       store.initialise(1);
       Variable leaf = tape.leaf(x);
-      assertThrows(IllegalArgumentException.class, () -> tape.linear(leaf, weight, Optional.empty()));
-      assertThrows(IllegalArgumentException.class, () -> tape.layerNorm(leaf, gamma, Optional.empty(), 1e-5));
+      assertThrows(
+          IllegalArgumentException.class, () -> tape.linear(leaf, weight, Optional.empty()));
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> tape.layerNorm(leaf, gamma, Optional.empty(), 1e-5));
     }
     assertEquals(0, activations());
   }
@@ -216,7 +220,9 @@ class TapeTest {
         tape.backward(tape.layerNorm(tape.constant(x), gamma, Optional.of(beta), 1e-5), dy);
         tape.reset();
       }
-      assertArrayEquals(TestTensors.values(backend, first.gradient()), TestTensors.values(backend, second.gradient()));
+      assertArrayEquals(
+          TestTensors.values(backend, first.gradient()),
+          TestTensors.values(backend, second.gradient()));
       for (double element : TestTensors.values(backend, gamma.gradient())) {
         assertTrue(Double.isFinite(element));
       }
@@ -278,10 +284,16 @@ class TapeTest {
         Tensor targets = TestTensors.ids(backend, new int[(int) ROWS], ROWS);
         Tape tape = new Tape(backend, new EagerReplay(), WeightGradient.EXACT, true)) {
       Variable fine = tape.segment("block", tape.leaf(x), input -> tape.gelu(input));
-      assertThrows(IllegalStateException.class, () -> tape.segment("loss", fine, input -> {
-        tape.crossEntropy(tape.fork(input), targets, 1);
-        return input;
-      }));
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              tape.segment(
+                  "loss",
+                  fine,
+                  input -> {
+                    tape.crossEntropy(tape.fork(input), targets, 1);
+                    return input;
+                  }));
     }
   }
 
@@ -297,7 +309,12 @@ class TapeTest {
 
           @Override
           public void apply(
-              Backend backend, Parameter parameter, Tensor saved, Tensor dy, Tensor gradient, boolean accumulate) {
+              Backend backend,
+              Parameter parameter,
+              Tensor saved,
+              Tensor dy,
+              Tensor gradient,
+              boolean accumulate) {
             throw new IllegalStateException("broken on purpose");
           }
         };

@@ -50,7 +50,8 @@ public final class TestTensors {
   /// Overwrites `tensor` with `value(i)`.
   public static void set(Backend backend, Tensor tensor, IntToDoubleFunction value) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment host = arena.allocate(Math.max(1, tensor.bytes()), Double.BYTES).asSlice(0, tensor.bytes());
+      MemorySegment host =
+          arena.allocate(Math.max(1, tensor.bytes()), Double.BYTES).asSlice(0, tensor.bytes());
       for (int i = 0; i < tensor.elements(); i++) {
         if (tensor.dtype() == DType.F64) {
           host.setAtIndex(ValueLayout.JAVA_DOUBLE, i, value.applyAsDouble(i));
@@ -66,7 +67,8 @@ public final class TestTensors {
   public static double[] values(Backend backend, Tensor tensor) {
     double[] values = new double[(int) tensor.elements()];
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment host = arena.allocate(Math.max(1, tensor.bytes()), Double.BYTES).asSlice(0, tensor.bytes());
+      MemorySegment host =
+          arena.allocate(Math.max(1, tensor.bytes()), Double.BYTES).asSlice(0, tensor.bytes());
       backend.download(tensor, host);
       for (int i = 0; i < values.length; i++) {
         values[i] =

@@ -10,7 +10,8 @@ import java.util.List;
 /// @param beta2 decay of the second moment, in [0, 1)
 /// @param epsilon added to the root of the second moment, above 0
 /// @param weightDecay decoupled decay per unit of learning rate, 0 or more
-public record AdamW(double beta1, double beta2, double epsilon, double weightDecay) implements UpdateRule {
+public record AdamW(double beta1, double beta2, double epsilon, double weightDecay)
+    implements UpdateRule {
   private static final List<String> STATE = List.of("exp_avg", "exp_avg_sq");
 
   public AdamW {
@@ -36,7 +37,13 @@ public record AdamW(double beta1, double beta2, double epsilon, double weightDec
   public void apply(UpdateContext context, Tensor parameter, Tensor gradient, List<Tensor> state) {
     AdamWStep step =
         new AdamWStep(
-            context.learningRate(), beta1, beta2, epsilon, context.decayed() ? weightDecay : 0, context.gradientScale(), context.step());
+            context.learningRate(),
+            beta1,
+            beta2,
+            epsilon,
+            context.decayed() ? weightDecay : 0,
+            context.gradientScale(),
+            context.step());
     context.backend().adamW(step, parameter, gradient, state.get(0), state.get(1));
   }
 }

@@ -7,7 +7,8 @@ final class Checks {
   /// `value` in [low, high); NaN is not.
   static void within(String name, double value, double low, double high) {
     if (!(value >= low && value < high)) {
-      throw new IllegalArgumentException(name + " is " + value + "; it must be " + low + " or more and below " + high);
+      throw new IllegalArgumentException(
+          name + " is " + value + "; it must be " + low + " or more and below " + high);
     }
   }
 
@@ -19,14 +20,16 @@ final class Checks {
 
   static void atLeast(String name, long value, long low) {
     if (value < low) {
-      throw new IllegalArgumentException(name + " is " + value + "; it must be " + low + " or more");
+      throw new IllegalArgumentException(
+          name + " is " + value + "; it must be " + low + " or more");
     }
   }
 
   /// A floor between 0 and the peak.
   static void floor(double floor, double peak) {
     if (!(floor >= 0 && floor <= peak)) {
-      throw new IllegalArgumentException("the schedule's floor is " + floor + "; it must lie between 0 and the peak, " + peak);
+      throw new IllegalArgumentException(
+          "the schedule's floor is " + floor + "; it must lie between 0 and the peak, " + peak);
     }
   }
 }

@@ -27,7 +27,12 @@ public final class Optimizer implements AutoCloseable {
   ///
   /// Shapes: `flatValues` and `flatGradients` [N]. `spans` lie inside, in ascending order and apart; what lies between
   /// them is zero in both buffers. Errors: [IllegalArgumentException] when they do not.
-  public Optimizer(Backend backend, UpdateRule rule, List<ParameterSpan> spans, Tensor flatValues, Tensor flatGradients) {
+  public Optimizer(
+      Backend backend,
+      UpdateRule rule,
+      List<ParameterSpan> spans,
+      Tensor flatValues,
+      Tensor flatGradients) {
     this.backend = Objects.requireNonNull(backend, "backend");
     this.rule = Objects.requireNonNull(rule, "rule");
     this.spans = List.copyOf(spans);
@@ -45,14 +50,22 @@ public final class Optimizer implements AutoCloseable {
     if (rule.need() == Need.ELEMENT) {
       addRuns(flatValues, flatGradients);
     } else {
-      this.spans.forEach(span -> addPiece(span.decayed(), span.offset(), span.shape().dims(), flatValues, flatGradients));
+      this.spans.forEach(
+          span ->
+              addPiece(
+                  span.decayed(), span.offset(), span.shape().dims(), flatValues, flatGradients));
     }
   }
 
   private static void check(List<ParameterSpan> spans, Tensor values, Tensor gradients) {
-    if (values.shape().rank() != 1 || !values.shape().equals(gradients.shape()) || values.dtype() != gradients.dtype()) {
+    if (values.shape().rank() != 1
+        || !values.shape().equals(gradients.shape())
+        || values.dtype() != gradients.dtype()) {
       throw new IllegalArgumentException(
-          "flat values and gradients should be alike and have one dim, not " + values + " and " + gradients);
+          "flat values and gradients should be alike and have one dim, not "
+              + values
+              + " and "
+              + gradients);
     }
     Set<String> names = new HashSet<>();
     long end = 0;
@@ -62,13 +75,23 @@ public final class Optimizer implements AutoCloseable {
       }
       if (span.offset() < end) {
         throw new IllegalArgumentException(
-            "parameter " + span.name() + " starts at element " + span.offset() + " before its predecessor's end, " + end);
+            "parameter "
+                + span.name()
+                + " starts at element "
+                + span.offset()
+                + " before its predecessor's end, "
+                + end);
       }
       end = span.end();
     }
     if (end > values.elements()) {
       throw new IllegalArgumentException(
-          "parameter " + spans.getLast().name() + " ends at element " + end + " of flat buffers of " + values.elements());
+          "parameter "
+              + spans.getLast().name()
+              + " ends at element "
+              + end
+              + " of flat buffers of "
+              + values.elements());
     }
   }
 
@@ -84,9 +107,11 @@ public final class Optimizer implements AutoCloseable {
     }
   }
 
-  private void addPiece(boolean decayed, long offset, long[] dims, Tensor values, Tensor gradients) {
+  private void addPiece(
+      boolean decayed, long offset, long[] dims, Tensor values, Tensor gradients) {
     List<Tensor> parts = state.stream().map(flat -> flat.slice(offset, dims)).toList();
-    pieces.add(new Piece(decayed, values.slice(offset, dims), gradients.slice(offset, dims), parts));
+    pieces.add(
+        new Piece(decayed, values.slice(offset, dims), gradients.slice(offset, dims), parts));
   }
 
   /// The update rule.
@@ -123,7 +148,8 @@ public final class Optimizer implements AutoCloseable {
   public void step(long step, double learningRate, double gradientScale) {
     Checks.atLeast("the optimizer's step", step, 1);
     for (Piece piece : pieces) {
-      UpdateContext context = new UpdateContext(backend, step, learningRate, gradientScale, piece.decayed());
+      UpdateContext context =
+          new UpdateContext(backend, step, learningRate, gradientScale, piece.decayed());
       rule.apply(context, piece.values(), piece.gradients(), piece.state());
     }
   }

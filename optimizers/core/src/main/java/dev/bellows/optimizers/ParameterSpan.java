@@ -14,7 +14,8 @@ public record ParameterSpan(String name, Shape shape, long offset, boolean decay
     Objects.requireNonNull(name, "name");
     Objects.requireNonNull(shape, "shape");
     if (offset < 0) {
-      throw new IllegalArgumentException("parameter " + name + " starts at element " + offset + "; an offset is 0 or more");
+      throw new IllegalArgumentException(
+          "parameter " + name + " starts at element " + offset + "; an offset is 0 or more");
     }
   }
 

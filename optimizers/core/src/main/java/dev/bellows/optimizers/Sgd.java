@@ -34,7 +34,12 @@ public record Sgd(double momentum, boolean nesterov, double weightDecay) impleme
   public void apply(UpdateContext context, Tensor parameter, Tensor gradient, List<Tensor> state) {
     SgdStep step =
         new SgdStep(
-            context.learningRate(), momentum, nesterov, context.decayed() ? weightDecay : 0, context.gradientScale(), context.step());
+            context.learningRate(),
+            momentum,
+            nesterov,
+            context.decayed() ? weightDecay : 0,
+            context.gradientScale(),
+            context.step());
     context.backend().sgd(step, parameter, gradient, state.get(0));
   }
 }

@@ -9,4 +9,5 @@ import dev.bellows.tensor.Backend;
 /// @param learningRate lr, already scheduled
 /// @param gradientScale factor on the gradient: clipping, and the inverse of the loss scale
 /// @param decayed whether weight decay applies to the parameter at hand
-public record UpdateContext(Backend backend, long step, double learningRate, double gradientScale, boolean decayed) {}
+public record UpdateContext(
+    Backend backend, long step, double learningRate, double gradientScale, boolean decayed) {}

@@ -10,13 +10,17 @@ package dev.bellows.optimizers;
 /// @param warmup steps of linear growth, 0 or more
 /// @param decay steps of linear fall, 1 or more
 /// @param steps length of all three phases, at least `warmup` + `decay`
-public record WarmupStableDecay(double peak, double floor, long warmup, long decay, long steps) implements Schedule {
+public record WarmupStableDecay(double peak, double floor, long warmup, long decay, long steps)
+    implements Schedule {
   public WarmupStableDecay {
     Checks.positive("the schedule's peak", peak);
     Checks.floor(floor, peak);
     Checks.atLeast("the schedule's warm-up", warmup, 0);
     Checks.atLeast("the schedule's decay", decay, 1);
-    Checks.atLeast("the schedule's length in steps (warm-up and decay included)", steps, Math.addExact(warmup, decay));
+    Checks.atLeast(
+        "the schedule's length in steps (warm-up and decay included)",
+        steps,
+        Math.addExact(warmup, decay));
   }
 
   @Override

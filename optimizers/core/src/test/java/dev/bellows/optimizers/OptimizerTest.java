@@ -79,7 +79,8 @@ class OptimizerTest {
     double[] expected = draw(0);
     set(values, expected);
     List<double[]> history = new ArrayList<>();
-    try (Optimizer optimizer = new Optimizer(backend, new AdamW(0.8, 0.9, 1e-6, 0.3), SPANS, values, gradients)) {
+    try (Optimizer optimizer =
+        new Optimizer(backend, new AdamW(0.8, 0.9, 1e-6, 0.3), SPANS, values, gradients)) {
       assertEquals(3, optimizer.callsPerStep());
       assertEquals(List.of("exp_avg", "exp_avg_sq"), optimizer.stateNames());
       for (int t = 1; t <= 5; t++) {
@@ -95,7 +96,8 @@ class OptimizerTest {
             m += 0.2 * Math.pow(0.8, t - s) * g;
             v += 0.1 * Math.pow(0.9, t - s) * g * g;
           }
-          double corrected = m / (1 - Math.pow(0.8, t)) / (Math.sqrt(v / (1 - Math.pow(0.9, t))) + 1e-6);
+          double corrected =
+              m / (1 - Math.pow(0.8, t)) / (Math.sqrt(v / (1 - Math.pow(0.9, t))) + 1e-6);
           expected[i] -= rate * ((decayed(i) ? 0.3 : 0) * expected[i] + corrected);
         }
         assertArrayEquals(expected, get(values), 1e-12, "step " + t + ", seed " + SEED);
@@ -113,7 +115,8 @@ class OptimizerTest {
       double[] expected = draw(0);
       set(values, expected);
       List<double[]> history = new ArrayList<>();
-      try (Optimizer optimizer = new Optimizer(backend, new Sgd(0.7, nesterov, 0.3), SPANS, values, gradients)) {
+      try (Optimizer optimizer =
+          new Optimizer(backend, new Sgd(0.7, nesterov, 0.3), SPANS, values, gradients)) {
         for (int t = 1; t <= 5; t++) {
           double[] g = draw(t);
           set(gradients, g);
@@ -130,7 +133,11 @@ class OptimizerTest {
             }
             expected[i] -= 0.1 * (nesterov ? scaled[i] + 0.7 * buffer : buffer);
           }
-          assertArrayEquals(expected, get(values), 1e-12, "step " + t + ", nesterov " + nesterov + ", seed " + SEED);
+          assertArrayEquals(
+              expected,
+              get(values),
+              1e-12,
+              "step " + t + ", nesterov " + nesterov + ", seed " + SEED);
         }
         paddingIsZero(values);
         optimizer.state().forEach(this::paddingIsZero);
@@ -179,7 +186,8 @@ class OptimizerTest {
     }
 
     @Override
-    public void apply(UpdateContext context, Tensor parameter, Tensor gradient, List<Tensor> state) {
+    public void apply(
+        UpdateContext context, Tensor parameter, Tensor gradient, List<Tensor> state) {
       long width = parameter.shape().dim(-1);
       for (long row = 0; row < parameter.elements() / width; row++) {
         Tensor direction = gradient.slice(row * width, width);
@@ -187,7 +195,12 @@ class OptimizerTest {
         for (long i = 0; i < width; i++) {
           double value = parameter.segment().getAtIndex(ValueLayout.JAVA_DOUBLE, row * width + i);
           double g = direction.segment().getAtIndex(ValueLayout.JAVA_DOUBLE, i);
-          parameter.segment().setAtIndex(ValueLayout.JAVA_DOUBLE, row * width + i, value - context.learningRate() * g / norm);
+          parameter
+              .segment()
+              .setAtIndex(
+                  ValueLayout.JAVA_DOUBLE,
+                  row * width + i,
+                  value - context.learningRate() * g / norm);
         }
       }
     }
@@ -197,14 +210,17 @@ class OptimizerTest {
   void matrixRulesSeeLogicalShapes() {
     double[] g = draw(1);
     set(gradients, g);
-    try (Optimizer optimizer = new Optimizer(backend, new RowNormalised(), SPANS, values, gradients)) {
+    try (Optimizer optimizer =
+        new Optimizer(backend, new RowNormalised(), SPANS, values, gradients)) {
       assertEquals(4, optimizer.callsPerStep());
       optimizer.step(1, 1, 1);
     }
     double[] moved = get(values);
     double norm = Math.sqrt(g[3] * g[3] + g[4] * g[4] + g[5] * g[5]);
     assertArrayEquals(
-        new double[] {-g[3] / norm, -g[4] / norm, -g[5] / norm}, new double[] {moved[3], moved[4], moved[5]}, 1e-15);
+        new double[] {-g[3] / norm, -g[4] / norm, -g[5] / norm},
+        new double[] {moved[3], moved[4], moved[5]},
+        1e-15);
     paddingIsZero(values);
   }
 
@@ -237,7 +253,8 @@ class OptimizerTest {
 
   @Test
   void stateIsAccountedAndReleased() {
-    Optimizer optimizer = new Optimizer(backend, new AdamW(0.9, 0.95, 1e-8, 0), SPANS, values, gradients);
+    Optimizer optimizer =
+        new Optimizer(backend, new AdamW(0.9, 0.95, 1e-8, 0), SPANS, values, gradients);
     assertEquals(2L * SIZE * 8, backend.memory().live(Category.OPTIMIZER));
     for (Tensor state : optimizer.state()) {
       assertArrayEquals(new double[SIZE], get(state));
@@ -249,7 +266,8 @@ class OptimizerTest {
 
   @Test
   void anEmptyModelHasNoCalls() {
-    try (Optimizer optimizer = new Optimizer(backend, new Sgd(0, false, 0), List.of(), values, gradients)) {
+    try (Optimizer optimizer =
+        new Optimizer(backend, new Sgd(0, false, 0), List.of(), values, gradients)) {
       optimizer.step(1, 0.1, 1);
       assertEquals(0, optimizer.callsPerStep());
     }
@@ -257,13 +275,24 @@ class OptimizerTest {
 
   @Test
   void refusesSpansThatDoNotFit() {
-    refused("b", new ParameterSpan("a", Shape.of(9), 0, true), new ParameterSpan("b", Shape.of(5), 8, true));
-    refused("b", new ParameterSpan("a", Shape.of(4), 8, true), new ParameterSpan("b", Shape.of(4), 0, true));
+    refused(
+        "b",
+        new ParameterSpan("a", Shape.of(9), 0, true),
+        new ParameterSpan("b", Shape.of(5), 8, true));
+    refused(
+        "b",
+        new ParameterSpan("a", Shape.of(4), 8, true),
+        new ParameterSpan("b", Shape.of(4), 0, true));
     refused("64", new ParameterSpan("a", Shape.of(60), 8, true));
-    refused("called a", new ParameterSpan("a", Shape.of(4), 0, true), new ParameterSpan("a", Shape.of(4), 8, true));
-    assertThrows(IllegalArgumentException.class, () -> new ParameterSpan("a", Shape.of(4), -1, true));
+    refused(
+        "called a",
+        new ParameterSpan("a", Shape.of(4), 0, true),
+        new ParameterSpan("a", Shape.of(4), 8, true));
+    assertThrows(
+        IllegalArgumentException.class, () -> new ParameterSpan("a", Shape.of(4), -1, true));
     assertEquals(0, backend.memory().live(Category.OPTIMIZER));
-    try (Optimizer optimizer = new Optimizer(backend, new Sgd(0.9, false, 0), SPANS, values, gradients)) {
+    try (Optimizer optimizer =
+        new Optimizer(backend, new Sgd(0.9, false, 0), SPANS, values, gradients)) {
       assertThrows(IllegalArgumentException.class, () -> optimizer.step(0, 0.1, 1));
     }
   }
@@ -271,15 +300,21 @@ class OptimizerTest {
   private void refused(String named, ParameterSpan... spans) {
     IllegalArgumentException error =
         assertThrows(
-            IllegalArgumentException.class, () -> new Optimizer(backend, new Sgd(0.9, false, 0), List.of(spans), values, gradients));
+            IllegalArgumentException.class,
+            () ->
+                new Optimizer(backend, new Sgd(0.9, false, 0), List.of(spans), values, gradients));
     assertTrue(error.getMessage().contains(named), error.getMessage());
   }
 
   @Test
   void refusesBuffersThatDiffer() {
     Sgd rule = new Sgd(0.9, false, 0);
-    assertThrows(IllegalArgumentException.class, () -> new Optimizer(backend, rule, SPANS, values, gradients.slice(0, 63)));
-    assertThrows(IllegalArgumentException.class, () -> new Optimizer(backend, rule, SPANS, values.view(8, 8), gradients.view(8, 8)));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new Optimizer(backend, rule, SPANS, values, gradients.slice(0, 63)));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new Optimizer(backend, rule, SPANS, values.view(8, 8), gradients.view(8, 8)));
   }
 
   @Test
@@ -291,6 +326,7 @@ class OptimizerTest {
     assertThrows(IllegalArgumentException.class, () -> new AdamW(Double.NaN, 0.9, 1e-8, 0));
     assertThrows(IllegalArgumentException.class, () -> new Sgd(1, false, 0));
     assertThrows(IllegalArgumentException.class, () -> new Sgd(0, true, 0));
-    assertThrows(IllegalArgumentException.class, () -> new Sgd(0.9, false, Double.POSITIVE_INFINITY));
+    assertThrows(
+        IllegalArgumentException.class, () -> new Sgd(0.9, false, Double.POSITIVE_INFINITY));
   }
 }

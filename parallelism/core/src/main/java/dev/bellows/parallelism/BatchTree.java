@@ -25,11 +25,17 @@ public final class BatchTree {
   /// least `worldSize`.
   public BatchTree(int groups, int worldSize) {
     if (groups < 1 || Integer.bitCount(groups) != 1) {
-      throw new IllegalArgumentException("batch.groups is " + groups + " but must be a power of two");
+      throw new IllegalArgumentException(
+          "batch.groups is " + groups + " but must be a power of two");
     }
     if (worldSize < 1 || worldSize > groups) {
       throw new IllegalArgumentException(
-          worldSize + " data-parallel ranks cannot share " + groups + " batch groups; use 1 to " + groups + " ranks or raise batch.groups");
+          worldSize
+              + " data-parallel ranks cannot share "
+              + groups
+              + " batch groups; use 1 to "
+              + groups
+              + " ranks or raise batch.groups");
     }
     this.groups = groups;
     this.worldSize = worldSize;
@@ -79,7 +85,9 @@ public final class BatchTree {
         plan.load(rank);
         sizes.add(term.groups());
         int end = term.firstGroup() + term.groups();
-        while (sizes.size() > 1 && sizes.getLast().equals(sizes.get(sizes.size() - 2)) && end % (2 * sizes.getLast()) == 0) {
+        while (sizes.size() > 1
+            && sizes.getLast().equals(sizes.get(sizes.size() - 2))
+            && end % (2 * sizes.getLast()) == 0) {
           plan.add();
           int size = sizes.removeLast();
           sizes.set(sizes.size() - 1, 2 * size);

@@ -46,7 +46,8 @@ public final class Collectives {
   /// Memory: at most log2(groups) + 1 transport chunks.
   public void treeAllReduce(BatchTree tree, List<Tensor> terms, Tensor out) {
     if (tree.worldSize() != worldSize()) {
-      throw new IllegalArgumentException("the tree is for " + tree.worldSize() + " ranks but the transport has " + worldSize());
+      throw new IllegalArgumentException(
+          "the tree is for " + tree.worldSize() + " ranks but the transport has " + worldSize());
     }
     allReduce(tree.plan(), terms, out);
   }
@@ -75,7 +76,8 @@ public final class Collectives {
 
   private static MemorySegment host(Tensor x) {
     if (!x.storage().device().equals(Device.HOST)) {
-      throw new IllegalArgumentException("collectives take tensors in host memory; " + x + " is on " + x.storage().device());
+      throw new IllegalArgumentException(
+          "collectives take tensors in host memory; " + x + " is on " + x.storage().device());
     }
     return x.segment();
   }

@@ -78,9 +78,10 @@ final class Exchange implements Transport.ChunkHandler {
       for (int i = 1; i < world; i++) {
         int peer = (rank + i) % world;
         if (!greeted[peer] || sent[peer] < mine.byteSize()) {
-          greeted[peer] |= mine.byteSize() == 0
-              ? transport.offer(peer, new ChunkHeader(operation, 0, 0), mine)
-              : sendChunks(peer, mine, Math.toIntExact(mine.byteSize()));
+          greeted[peer] |=
+              mine.byteSize() == 0
+                  ? transport.offer(peer, new ChunkHeader(operation, 0, 0), mine)
+                  : sendChunks(peer, mine, Math.toIntExact(mine.byteSize()));
           moved |= greeted[peer];
         }
         if (isMissing(peer)) {
@@ -109,7 +110,8 @@ final class Exchange implements Transport.ChunkHandler {
     boolean moved = false;
     for (int i = 0; i < BURST && sent[peer] < x.byteSize(); i++) {
       long length = Math.min(chunkBytes, x.byteSize() - sent[peer]);
-      if (!transport.offer(peer, new ChunkHeader(operation, tensor, sent[peer]), x.asSlice(sent[peer], length))) {
+      if (!transport.offer(
+          peer, new ChunkHeader(operation, tensor, sent[peer]), x.asSlice(sent[peer], length))) {
         break;
       }
       sent[peer] += length;
@@ -137,14 +139,24 @@ final class Exchange implements Transport.ChunkHandler {
   @Override
   public void onChunk(ChunkHeader header, MemorySegment payload) {
     if (header.operation() == operation && !opened[polled] && header.tensor() >= 0) {
-      records[polled] = MemorySegment.ofArray(new long[(header.tensor() + 7) / 8]).asSlice(0, header.tensor());
+      records[polled] =
+          MemorySegment.ofArray(new long[(header.tensor() + 7) / 8]).asSlice(0, header.tensor());
       opened[polled] = true;
     }
     MemorySegment record = records[polled];
-    if (header.operation() != operation || header.offset() != received[polled] || payload.byteSize() > record.byteSize() - received[polled]) {
+    if (header.operation() != operation
+        || header.offset() != received[polled]
+        || payload.byteSize() > record.byteSize() - received[polled]) {
       throw new IllegalStateException(
-          transport.describe(polled) + " sent " + header + " of " + payload.byteSize() + " bytes, which operation " + operation
-              + " does not expect; all ranks must run the same operations on equal shapes in the same order");
+          transport.describe(polled)
+              + " sent "
+              + header
+              + " of "
+              + payload.byteSize()
+              + " bytes, which operation "
+              + operation
+              + " does not expect; all ranks must run the same operations on equal shapes in the"
+              + " same order");
     }
     MemorySegment.copy(payload, 0, record, header.offset(), payload.byteSize());
     received[polled] += payload.byteSize();

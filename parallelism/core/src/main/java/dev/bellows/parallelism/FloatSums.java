@@ -10,11 +10,21 @@ final class FloatSums {
   private FloatSums() {}
 
   /// `out = left + right` for `bytes` bytes from the given offsets on; `out` may be `left` or `right`.
-  static void add(MemorySegment left, long leftAt, MemorySegment right, long rightAt, MemorySegment out, long outAt, long bytes) {
+  static void add(
+      MemorySegment left,
+      long leftAt,
+      MemorySegment right,
+      long rightAt,
+      MemorySegment out,
+      long outAt,
+      long bytes) {
     int elements = Math.toIntExact(bytes / Float.BYTES);
     for (int i = 0; i < elements; i++) {
       long at = (long) i * Float.BYTES;
-      out.set(JAVA_FLOAT, outAt + at, left.get(JAVA_FLOAT, leftAt + at) + right.get(JAVA_FLOAT, rightAt + at));
+      out.set(
+          JAVA_FLOAT,
+          outAt + at,
+          left.get(JAVA_FLOAT, leftAt + at) + right.get(JAVA_FLOAT, rightAt + at));
     }
   }
 }

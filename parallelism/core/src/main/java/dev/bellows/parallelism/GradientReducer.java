@@ -26,10 +26,22 @@ public final class GradientReducer implements AutoCloseable {
   private record Partial(Tensor sum, int groups) {}
 
   /// A reducer for the gradients of `store`. Errors: [IllegalArgumentException] when tree, rank and collectives do not belong together.
-  public GradientReducer(Backend backend, ParameterStore store, BatchTree tree, int rank, Collectives collectives, Reduction mode) {
+  public GradientReducer(
+      Backend backend,
+      ParameterStore store,
+      BatchTree tree,
+      int rank,
+      Collectives collectives,
+      Reduction mode) {
     if (tree.worldSize() != collectives.worldSize() || rank != collectives.rank()) {
       throw new IllegalArgumentException(
-          "rank " + rank + " of a tree for " + tree.worldSize() + " ranks was given the collectives of rank " + collectives.rank() + " of "
+          "rank "
+              + rank
+              + " of a tree for "
+              + tree.worldSize()
+              + " ranks was given the collectives of rank "
+              + collectives.rank()
+              + " of "
               + collectives.worldSize());
     }
     this.backend = backend;
@@ -38,10 +50,11 @@ public final class GradientReducer implements AutoCloseable {
     this.rank = rank;
     this.collectives = collectives;
     this.mode = mode;
-    this.plan = switch (mode) {
-      case TREE -> tree.plan();
-      case RANK_ORDER -> CombinePlan.rankOrder(tree.worldSize());
-    };
+    this.plan =
+        switch (mode) {
+          case TREE -> tree.plan();
+          case RANK_ORDER -> CombinePlan.rankOrder(tree.worldSize());
+        };
     this.nextGroup = tree.firstGroup(rank);
   }
 
@@ -51,8 +64,16 @@ public final class GradientReducer implements AutoCloseable {
   public void endGroup(int group) {
     if (group != nextGroup || group >= tree.endGroup(rank)) {
       throw new IllegalStateException(
-          "rank " + rank + " ended group " + group + " but owns groups " + tree.firstGroup(rank) + " to " + (tree.endGroup(rank) - 1)
-              + " and expects " + (nextGroup < tree.endGroup(rank) ? "group " + nextGroup : "reduce()"));
+          "rank "
+              + rank
+              + " ended group "
+              + group
+              + " but owns groups "
+              + tree.firstGroup(rank)
+              + " to "
+              + (tree.endGroup(rank) - 1)
+              + " and expects "
+              + (nextGroup < tree.endGroup(rank) ? "group " + nextGroup : "reduce()"));
     }
     nextGroup++;
     boolean last = nextGroup == tree.endGroup(rank);
@@ -60,7 +81,8 @@ public final class GradientReducer implements AutoCloseable {
     int groups = 1;
     while (isSibling(groups)) {
       Partial left = partials.removeLast();
-      // The sum goes where it can stay: into the left buffer, or on the last group into the store's.
+      // The sum goes where it can stay: into the left buffer, or on the last group into the
+      // store's.
       Tensor target = last ? store.gradients() : left.sum();
       backend.add(left.sum(), sum, target);
       groups += left.groups();
@@ -80,7 +102,8 @@ public final class GradientReducer implements AutoCloseable {
     if (partials.isEmpty()) {
       return false;
     }
-    return mode == Reduction.RANK_ORDER || partials.getLast().groups() == groups && nextGroup % (2 * groups) == 0;
+    return mode == Reduction.RANK_ORDER
+        || partials.getLast().groups() == groups && nextGroup % (2 * groups) == 0;
   }
 
   private Tensor saved(Tensor sum) {
@@ -93,7 +116,8 @@ public final class GradientReducer implements AutoCloseable {
   /// [IllegalStateException] when groups are missing.
   public void reduce() {
     if (nextGroup != tree.endGroup(rank)) {
-      throw new IllegalStateException("rank " + rank + " has not ended group " + nextGroup + " yet");
+      throw new IllegalStateException(
+          "rank " + rank + " has not ended group " + nextGroup + " yet");
     }
     List<Tensor> terms = new ArrayList<>();
     partials.forEach(partial -> terms.add(partial.sum()));

@@ -103,7 +103,8 @@ final class InProcessTransport implements Transport {
   @Override
   public boolean offer(int peer, ChunkHeader header, MemorySegment payload) {
     if (payload.byteSize() > fabric.chunkBytes) {
-      throw new IllegalArgumentException("a chunk of " + payload.byteSize() + " bytes is larger than " + fabric.chunkBytes);
+      throw new IllegalArgumentException(
+          "a chunk of " + payload.byteSize() + " bytes is larger than " + fabric.chunkBytes);
     }
     requireOpen();
     return !fabric.isClosed(peer) && fabric.ring(rank, peer).offer(header, payload);

@@ -46,7 +46,8 @@ public final class InProcessTransportProvider implements TransportProvider {
     String address = address(host, chosen);
     Mailbox mailbox = new Mailbox(address);
     if (mailboxes.putIfAbsent(address, mailbox) != null) {
-      throw new IllegalStateException("port " + port + " on " + host + " is in use; choose another or 0 for any");
+      throw new IllegalStateException(
+          "port " + port + " on " + host + " is in use; choose another or 0 for any");
     }
     return mailbox;
   }
@@ -78,9 +79,15 @@ public final class InProcessTransportProvider implements TransportProvider {
     int world = options.peers().size();
     String key = options.runId() + "/" + options.generation() + "/" + world;
     Meeting meeting =
-        meetings.computeIfAbsent(key, k -> new Meeting(new InProcessTransport.Fabric(world, chunkBytes, slots), world));
+        meetings.computeIfAbsent(
+            key, k -> new Meeting(new InProcessTransport.Fabric(world, chunkBytes, slots), world));
     if (meeting.present[options.rank()]) {
-      throw new IllegalStateException("rank " + options.rank() + " of generation " + options.generation() + " is already connecting");
+      throw new IllegalStateException(
+          "rank "
+              + options.rank()
+              + " of generation "
+              + options.generation()
+              + " is already connecting");
     }
     meeting.present[options.rank()] = true;
     if (--meeting.missing == 0) {
@@ -98,14 +105,26 @@ public final class InProcessTransportProvider implements TransportProvider {
       int absent = firstAbsent(meeting.present);
       if (left <= 0) {
         leave(meeting, key, options.rank());
-        throw new PeerLostException(absent, "rank " + absent + " did not connect within " + options.timeoutNanos() / 1_000_000 + " ms");
+        throw new PeerLostException(
+            absent,
+            "rank "
+                + absent
+                + " did not connect within "
+                + options.timeoutNanos() / 1_000_000
+                + " ms");
       }
       try {
         TimeUnit.NANOSECONDS.timedWait(this, Math.max(1_000_000, left));
       } catch (InterruptedException e) {
         leave(meeting, key, options.rank());
         Thread.currentThread().interrupt();
-        throw new PeerLostException(absent, "interrupted while rank " + options.rank() + " waited for rank " + absent + " to connect");
+        throw new PeerLostException(
+            absent,
+            "interrupted while rank "
+                + options.rank()
+                + " waited for rank "
+                + absent
+                + " to connect");
       }
     }
   }
@@ -143,7 +162,11 @@ public final class InProcessTransportProvider implements TransportProvider {
     @Override
     public boolean send(String target, byte[] message, long timeoutNanos) {
       if (message.length > MAX_MESSAGE_BYTES) {
-        throw new IllegalArgumentException("a control message of " + message.length + " bytes is larger than " + MAX_MESSAGE_BYTES);
+        throw new IllegalArgumentException(
+            "a control message of "
+                + message.length
+                + " bytes is larger than "
+                + MAX_MESSAGE_BYTES);
       }
       byte[] copy = message.clone();
       long deadline = System.nanoTime() + timeoutNanos;

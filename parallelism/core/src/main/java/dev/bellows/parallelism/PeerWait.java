@@ -6,8 +6,10 @@ import java.util.concurrent.locks.LockSupport;
 /// the cores (measured on busy cores: more yields give whole time slices away and cost up to two thirds of the throughput); it asks the guard on every turn and ends when a peer that still matters is gone. Threads: one at a time.
 final class PeerWait {
   private static final int SPINS = 20;
+
   /// Turns up to which it yields.
   private static final int YIELDS = 30;
+
   private static final long PARK_NANOS = 20_000;
 
   private final Transport transport;
@@ -44,6 +46,7 @@ final class PeerWait {
 
   /// The error for a peer that is gone.
   PeerLostException lost(int peer, String doing) {
-    return new PeerLostException(peer, transport.describe(peer) + " is gone; " + doing + " was waiting for it");
+    return new PeerLostException(
+        peer, transport.describe(peer) + " is gone; " + doing + " was waiting for it");
   }
 }

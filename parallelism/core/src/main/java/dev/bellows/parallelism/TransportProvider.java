@@ -35,5 +35,12 @@ public interface TransportProvider {
   /// @param kind `auto` (shared memory on one host, UDP between hosts) or `udp` (UDP everywhere, a media driver per worker)
   /// @param mtuBytes largest UDP datagram
   /// @param timeoutNanos how long connecting may take
-  record TransportOptions(long runId, int generation, int rank, List<Peer> peers, String kind, int mtuBytes, long timeoutNanos) {}
+  record TransportOptions(
+      long runId,
+      int generation,
+      int rank,
+      List<Peer> peers,
+      String kind,
+      int mtuBytes,
+      long timeoutNanos) {}
 }

@@ -14,6 +14,7 @@ import java.util.Arrays;
 final class TreeReduce implements Transport.ChunkHandler {
   /// Tensor number of a finished sub-chunk; a term's is its index.
   private static final int SUM = -1;
+
   private static final long ALIGNMENT = 64;
   private static final int BURST = 8;
 
@@ -75,11 +76,19 @@ final class TreeReduce implements Transport.ChunkHandler {
 
   private void begin(long operation, CombinePlan plan, MemorySegment[] terms, MemorySegment out) {
     if (terms.length != plan.terms(rank)) {
-      throw new IllegalArgumentException("rank " + rank + " has " + plan.terms(rank) + " terms in the plan but " + terms.length + " were given");
+      throw new IllegalArgumentException(
+          "rank "
+              + rank
+              + " has "
+              + plan.terms(rank)
+              + " terms in the plan but "
+              + terms.length
+              + " were given");
     }
     for (MemorySegment term : terms) {
       if (term.byteSize() != out.byteSize()) {
-        throw new IllegalArgumentException("a term has " + term.byteSize() + " bytes but the sum has " + out.byteSize());
+        throw new IllegalArgumentException(
+            "a term has " + term.byteSize() + " bytes but the sum has " + out.byteSize());
       }
     }
     this.operation = operation;
@@ -138,7 +147,10 @@ final class TreeReduce implements Transport.ChunkHandler {
     long subChunk = message / terms.length;
     int term = (int) (message % terms.length);
     long offset = offset(peer, subChunk);
-    if (!transport.offer(peer, new ChunkHeader(operation, term, offset), terms[term].asSlice(offset, length(peer, subChunk)))) {
+    if (!transport.offer(
+        peer,
+        new ChunkHeader(operation, term, offset),
+        terms[term].asSlice(offset, length(peer, subChunk)))) {
       return false;
     }
     termsSent[peer]++;
@@ -151,7 +163,10 @@ final class TreeReduce implements Transport.ChunkHandler {
       return false;
     }
     long offset = offset(rank, subChunk);
-    if (!transport.offer(peer, new ChunkHeader(operation, SUM, offset), out.asSlice(offset, length(rank, subChunk)))) {
+    if (!transport.offer(
+        peer,
+        new ChunkHeader(operation, SUM, offset),
+        out.asSlice(offset, length(rank, subChunk)))) {
       return false;
     }
     sumsSent[peer]++;
@@ -179,7 +194,10 @@ final class TreeReduce implements Transport.ChunkHandler {
 
   /// Chunks of this operation that `peer` has yet to deliver to this rank.
   private long left(int peer) {
-    return (subChunks(rank) - summed) * plan.terms(peer) - nextTerm[peer] + subChunks(peer) - sumsReceived[peer];
+    return (subChunks(rank) - summed) * plan.terms(peer)
+        - nextTerm[peer]
+        + subChunks(peer)
+        - sumsReceived[peer];
   }
 
   /// The peer that this rank needs next, or -1 when nothing is left to do.
@@ -196,7 +214,9 @@ final class TreeReduce implements Transport.ChunkHandler {
   }
 
   private boolean isDone(int peer) {
-    return sumsReceived[peer] == subChunks(peer) && termsSent[peer] == subChunks(peer) * terms.length && sumsSent[peer] == subChunks(rank);
+    return sumsReceived[peer] == subChunks(peer)
+        && termsSent[peer] == subChunks(peer) * terms.length
+        && sumsSent[peer] == subChunks(rank);
   }
 
   private void failIfLost(int awaited) {
@@ -215,15 +235,22 @@ final class TreeReduce implements Transport.ChunkHandler {
   @Override
   public void onChunk(ChunkHeader header, MemorySegment payload) {
     int peer = polled;
-    if (header.operation() == operation && header.tensor() == SUM && sumsReceived[peer] < subChunks(peer)) {
+    if (header.operation() == operation
+        && header.tensor() == SUM
+        && sumsReceived[peer] < subChunks(peer)) {
       long subChunk = sumsReceived[peer];
-      if (header.offset() == offset(peer, subChunk) && payload.byteSize() == length(peer, subChunk)) {
+      if (header.offset() == offset(peer, subChunk)
+          && payload.byteSize() == length(peer, subChunk)) {
         MemorySegment.copy(payload, 0, out, header.offset(), payload.byteSize());
         sumsReceived[peer]++;
         return;
       }
-    } else if (header.operation() == operation && summed < subChunks(rank) && plan.instruction(next) == peer) {
-      if (header.tensor() == nextTerm[peer] && header.offset() == offset(rank, summed) && payload.byteSize() == length(rank, summed)) {
+    } else if (header.operation() == operation
+        && summed < subChunks(rank)
+        && plan.instruction(next) == peer) {
+      if (header.tensor() == nextTerm[peer]
+          && header.offset() == offset(rank, summed)
+          && payload.byteSize() == length(rank, summed)) {
         nextTerm[peer]++;
         push(payload, 0);
         next++;
@@ -233,8 +260,15 @@ final class TreeReduce implements Transport.ChunkHandler {
       }
     }
     throw new IllegalStateException(
-        transport.describe(peer) + " sent " + header + " of " + payload.byteSize() + " bytes, which operation " + operation
-            + " does not expect; all ranks must run the same operations on equal shapes in the same order");
+        transport.describe(peer)
+            + " sent "
+            + header
+            + " of "
+            + payload.byteSize()
+            + " bytes, which operation "
+            + operation
+            + " does not expect; all ranks must run the same operations on equal shapes in the same"
+            + " order");
   }
 
   /// Runs the plan up to the next term that has to come from a peer, over sub-chunk borders.
@@ -266,12 +300,22 @@ final class TreeReduce implements Transport.ChunkHandler {
     boolean last = next == plan.length() - 1;
     MemorySegment target = last ? out : scratch;
     long targetOffset = last ? offset(rank, summed) : (long) left * chunkBytes;
-    FloatSums.add(stack[left], stackOffset[left], stack[right], stackOffset[right], target, targetOffset, length(rank, summed));
+    FloatSums.add(
+        stack[left],
+        stackOffset[left],
+        stack[right],
+        stackOffset[right],
+        target,
+        targetOffset,
+        length(rank, summed));
     height -= 2;
     push(target, targetOffset);
   }
 
-  @SuppressWarnings({"ReferenceEquality", "MemorySegmentReferenceEquality"}) // which object it is decides, not where it points
+  @SuppressWarnings({
+    "ReferenceEquality",
+    "MemorySegmentReferenceEquality"
+  }) // which object it is decides, not where it points
   private void finishSubChunk() {
     height--;
     // A plan with one term adds nothing: the sum is the term.
@@ -285,7 +329,10 @@ final class TreeReduce implements Transport.ChunkHandler {
   }
 
   /// A payload that still waits for its sibling must be copied before the transport takes its buffer back. It can only be on top.
-  @SuppressWarnings({"ReferenceEquality", "MemorySegmentReferenceEquality"}) // which object it is decides, not where it points
+  @SuppressWarnings({
+    "ReferenceEquality",
+    "MemorySegmentReferenceEquality"
+  }) // which object it is decides, not where it points
   private void keep(MemorySegment payload) {
     for (int i = 0; i < height; i++) {
       if (stack[i] == payload) {

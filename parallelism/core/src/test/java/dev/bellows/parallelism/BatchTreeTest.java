@@ -13,7 +13,13 @@ import org.junit.jupiter.api.Test;
 class BatchTreeTest {
   /// The sum as text, with its brackets.
   private static String expression(int first, int groups) {
-    return groups == 1 ? "" + first : "(" + expression(first, groups / 2) + "+" + expression(first + groups / 2, groups / 2) + ")";
+    return groups == 1
+        ? "" + first
+        : "("
+            + expression(first, groups / 2)
+            + "+"
+            + expression(first + groups / 2, groups / 2)
+            + ")";
   }
 
   private static String run(BatchTree tree) {
@@ -42,7 +48,10 @@ class BatchTreeTest {
   void everyWorldSizeSumsInTheSameOrder() {
     for (int groups = 1; groups <= 64; groups *= 2) {
       for (int world = 1; world <= groups; world++) {
-        assertEquals(expression(0, groups), run(new BatchTree(groups, world)), groups + " groups, " + world + " ranks");
+        assertEquals(
+            expression(0, groups),
+            run(new BatchTree(groups, world)),
+            groups + " groups, " + world + " ranks");
       }
     }
   }
@@ -56,7 +65,8 @@ class BatchTreeTest {
         for (int rank = 0; rank < world; rank++) {
           assertEquals(next, tree.firstGroup(rank));
           next = tree.endGroup(rank);
-          assertEquals(groups / world + (rank < groups % world ? 1 : 0), next - tree.firstGroup(rank));
+          assertEquals(
+              groups / world + (rank < groups % world ? 1 : 0), next - tree.firstGroup(rank));
           int log = Integer.numberOfTrailingZeros(groups);
           assertTrue(tree.terms(rank).size() <= Math.max(1, 2 * log));
         }
@@ -69,14 +79,16 @@ class BatchTreeTest {
   void anAlignedRangeIsOneTerm() {
     assertEquals(List.of(new BatchTree.Term(1, 0, 4, 4)), new BatchTree(8, 2).terms(1));
     assertEquals(
-        List.of(new BatchTree.Term(1, 0, 3, 1), new BatchTree.Term(1, 1, 4, 2)), new BatchTree(8, 3).terms(1));
+        List.of(new BatchTree.Term(1, 0, 3, 1), new BatchTree.Term(1, 1, 4, 2)),
+        new BatchTree(8, 3).terms(1));
   }
 
   @Test
   void refusesShapesThatAreNoTree() {
     assertThrows(IllegalArgumentException.class, () -> new BatchTree(6, 2));
     assertThrows(IllegalArgumentException.class, () -> new BatchTree(0, 1));
-    String message = assertThrows(IllegalArgumentException.class, () -> new BatchTree(4, 5)).getMessage();
+    String message =
+        assertThrows(IllegalArgumentException.class, () -> new BatchTree(4, 5)).getMessage();
     assertTrue(message.contains("raise batch.groups"), message);
   }
 }

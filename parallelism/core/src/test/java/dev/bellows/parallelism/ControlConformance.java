@@ -20,7 +20,8 @@ public abstract class ControlConformance {
   /// The provider under test; one instance per test.
   protected abstract TransportProvider provider();
 
-  private static void pollUntil(ControlEndpoint endpoint, List<byte[]> inbox, int count) throws InterruptedException {
+  private static void pollUntil(ControlEndpoint endpoint, List<byte[]> inbox, int count)
+      throws InterruptedException {
     long deadline = System.nanoTime() + 15 * SECOND;
     while (inbox.size() < count) {
       if (endpoint.poll(inbox::add) == 0) {
@@ -39,8 +40,10 @@ public abstract class ControlConformance {
       int messages = 200;
       List<byte[]> inbox = new ArrayList<>();
       for (int i = 0; i < messages; i++) {
-        assertTrue(a.send(hub.address(), ByteBuffer.allocate(8).putInt(0).putInt(i).array(), 10 * SECOND));
-        assertTrue(b.send(hub.address(), ByteBuffer.allocate(8).putInt(1).putInt(i).array(), 10 * SECOND));
+        assertTrue(
+            a.send(hub.address(), ByteBuffer.allocate(8).putInt(0).putInt(i).array(), 10 * SECOND));
+        assertTrue(
+            b.send(hub.address(), ByteBuffer.allocate(8).putInt(1).putInt(i).array(), 10 * SECOND));
         hub.poll(inbox::add);
       }
       pollUntil(hub, inbox, 2 * messages);
@@ -55,7 +58,8 @@ public abstract class ControlConformance {
   @Test
   void carriesSixtyFourKibibytesBothWays() throws Exception {
     TransportProvider provider = provider();
-    try (ControlEndpoint a = provider.openControl("127.0.0.1", 0); ControlEndpoint b = provider.openControl("127.0.0.1", 0)) {
+    try (ControlEndpoint a = provider.openControl("127.0.0.1", 0);
+        ControlEndpoint b = provider.openControl("127.0.0.1", 0)) {
       byte[] large = new byte[65_536];
       new Random(5).nextBytes(large);
       List<byte[]> inbox = new ArrayList<>();
@@ -70,7 +74,8 @@ public abstract class ControlConformance {
       for (byte[] message : inbox) {
         assertArrayEquals(large, message);
       }
-      assertThrows(IllegalArgumentException.class, () -> a.send(b.address(), new byte[65_537], SECOND));
+      assertThrows(
+          IllegalArgumentException.class, () -> a.send(b.address(), new byte[65_537], SECOND));
     }
   }
 
@@ -118,8 +123,11 @@ public abstract class ControlConformance {
     TransportProvider provider = provider();
     try (ControlEndpoint a = provider.openControl("127.0.0.1", 0)) {
       int port = Integer.parseInt(a.address().substring(a.address().lastIndexOf(':') + 1));
-      IllegalStateException e = assertThrows(IllegalStateException.class, () -> provider.openControl("127.0.0.1", port));
-      assertTrue(e.getMessage().contains(String.valueOf(port)) && e.getMessage().contains("in use"), e.getMessage());
+      IllegalStateException e =
+          assertThrows(IllegalStateException.class, () -> provider.openControl("127.0.0.1", port));
+      assertTrue(
+          e.getMessage().contains(String.valueOf(port)) && e.getMessage().contains("in use"),
+          e.getMessage());
     }
   }
 }

@@ -19,9 +19,17 @@ class GradientReducerTest {
 
   private static long partialSums(Backend backend, int groups, Reduction mode) {
     try (ParameterStore store =
-            new ParameterStore(backend, List.of(Parameter.of("w", Shape.of(BYTES / 4), Initializer.constant(0), false)));
+            new ParameterStore(
+                backend,
+                List.of(Parameter.of("w", Shape.of(BYTES / 4), Initializer.constant(0), false)));
         GradientReducer reducer =
-            new GradientReducer(backend, store, new BatchTree(groups, 1), 0, new Collectives(Transport.single(), (p, w) -> {}), mode)) {
+            new GradientReducer(
+                backend,
+                store,
+                new BatchTree(groups, 1),
+                0,
+                new Collectives(Transport.single(), (p, w) -> {}),
+                mode)) {
       for (int group = 0; group < groups; group++) {
         backend.fill(store.gradients(), 1);
         reducer.endGroup(group);
@@ -47,13 +55,23 @@ class GradientReducerTest {
   @Test
   void refusesGroupsOutOfOrderAndCanStartAgain() {
     try (Backend backend = new ReferenceBackend();
-        ParameterStore store = new ParameterStore(backend, List.of(Parameter.of("w", Shape.of(8), Initializer.constant(0), false)));
+        ParameterStore store =
+            new ParameterStore(
+                backend, List.of(Parameter.of("w", Shape.of(8), Initializer.constant(0), false)));
         GradientReducer reducer =
             new GradientReducer(
-                backend, store, new BatchTree(4, 1), 0, new Collectives(Transport.single(), (p, w) -> {}), Reduction.TREE)) {
+                backend,
+                store,
+                new BatchTree(4, 1),
+                0,
+                new Collectives(Transport.single(), (p, w) -> {}),
+                Reduction.TREE)) {
       reducer.endGroup(0);
       assertThrows(IllegalStateException.class, () -> reducer.endGroup(2));
-      assertTrue(assertThrows(IllegalStateException.class, reducer::reduce).getMessage().contains("group 1"));
+      assertTrue(
+          assertThrows(IllegalStateException.class, reducer::reduce)
+              .getMessage()
+              .contains("group 1"));
       reducer.reset();
       for (int group = 0; group < 4; group++) {
         backend.fill(store.gradients(), group);

@@ -25,7 +25,8 @@ class InProcessTransportTest extends TransportConformance {
   void namesTheRankThatDoesNotConnect() {
     TransportOptions first = ranks().options(2, 1, 1).getFirst();
     TransportOptions options =
-        new TransportOptions(first.runId(), first.generation(), 0, first.peers(), "auto", 8_192, 50_000_000);
+        new TransportOptions(
+            first.runId(), first.generation(), 0, first.peers(), "auto", 8_192, 50_000_000);
     PeerLostException lost = assertThrows(PeerLostException.class, () -> provider.open(options));
     assertEquals(1, lost.peer());
   }
@@ -34,8 +35,11 @@ class InProcessTransportTest extends TransportConformance {
   void generationsDoNotMeet() throws Exception {
     List<TransportOptions> old = ranks().options(2, 9, 1);
     List<TransportOptions> current = ranks().options(2, 9, 2);
-    TransportOptions late = new TransportOptions(9, 1, 0, old.getFirst().peers(), "auto", 8_192, 300_000_000);
-    Thread zombie = Thread.ofPlatform().start(() -> assertThrows(PeerLostException.class, () -> provider.open(late)));
+    TransportOptions late =
+        new TransportOptions(9, 1, 0, old.getFirst().peers(), "auto", 8_192, 300_000_000);
+    Thread zombie =
+        Thread.ofPlatform()
+            .start(() -> assertThrows(PeerLostException.class, () -> provider.open(late)));
     Thread peer = Thread.ofPlatform().start(() -> provider.open(current.get(1)).close());
     provider.open(current.get(0)).close();
     peer.join();

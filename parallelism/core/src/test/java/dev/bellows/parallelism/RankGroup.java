@@ -22,7 +22,11 @@ public final class RankGroup {
   private final int mtuBytes;
 
   /// Ranks open their transports from `providers` (by rank), on `hosts` (by rank).
-  public RankGroup(IntFunction<TransportProvider> providers, IntFunction<String> hosts, String kind, int mtuBytes) {
+  public RankGroup(
+      IntFunction<TransportProvider> providers,
+      IntFunction<String> hosts,
+      String kind,
+      int mtuBytes) {
     this.providers = providers;
     this.hosts = hosts;
     this.kind = kind;
@@ -34,8 +38,12 @@ public final class RankGroup {
     List<Throwable> failures = outcomes(world, body);
     for (int rank = 0; rank < world; rank++) {
       if (failures.get(rank) != null) {
-        AssertionError error = new AssertionError("rank " + rank + " of " + world + ": " + failures.get(rank), failures.get(rank));
-        failures.stream().filter(failure -> failure != null && failure != error.getCause()).forEach(error::addSuppressed);
+        AssertionError error =
+            new AssertionError(
+                "rank " + rank + " of " + world + ": " + failures.get(rank), failures.get(rank));
+        failures.stream()
+            .filter(failure -> failure != null && failure != error.getCause())
+            .forEach(error::addSuppressed);
         throw error;
       }
     }
@@ -49,15 +57,19 @@ public final class RankGroup {
     for (int rank = 0; rank < world; rank++) {
       failures.add(null);
       int me = rank;
-      threads.add(Thread.ofPlatform().name("rank-" + rank).start(() -> {
-        try (Transport transport = providers.apply(me).open(options.get(me))) {
-          body.run(transport);
-        } catch (Throwable e) {
-          synchronized (failures) {
-            failures.set(me, e);
-          }
-        }
-      }));
+      threads.add(
+          Thread.ofPlatform()
+              .name("rank-" + rank)
+              .start(
+                  () -> {
+                    try (Transport transport = providers.apply(me).open(options.get(me))) {
+                      body.run(transport);
+                    } catch (Throwable e) {
+                      synchronized (failures) {
+                        failures.set(me, e);
+                      }
+                    }
+                  }));
     }
     for (Thread thread : threads) {
       thread.join(TimeUnit.SECONDS.toMillis(60));
@@ -76,11 +88,18 @@ public final class RankGroup {
     List<Peer> peers = new ArrayList<>();
     for (int rank = 0; rank < world; rank++) {
       String host = hosts.apply(rank);
-      peers.add(new Peer(rank, host, ProcessHandle.current().pid(), providers.apply(rank).reserveDataAddress("127.0.0.1")));
+      peers.add(
+          new Peer(
+              rank,
+              host,
+              ProcessHandle.current().pid(),
+              providers.apply(rank).reserveDataAddress("127.0.0.1")));
     }
     List<TransportOptions> options = new ArrayList<>();
     for (int rank = 0; rank < world; rank++) {
-      options.add(new TransportOptions(runId, generation, rank, peers, kind, mtuBytes, TimeUnit.SECONDS.toNanos(10)));
+      options.add(
+          new TransportOptions(
+              runId, generation, rank, peers, kind, mtuBytes, TimeUnit.SECONDS.toNanos(10)));
     }
     return options;
   }

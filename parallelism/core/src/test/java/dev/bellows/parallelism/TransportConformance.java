@@ -31,12 +31,14 @@ import org.junit.jupiter.api.Test;
 /// What every transport, and the collectives over it, must do. A subclass per transport says how ranks are opened.
 public abstract class TransportConformance {
   private static final long SEED = Long.getLong("bellows.test.seed", 20_260_101L);
+
   /// Generous, because the test machine is shared; a lost peer is noticed much earlier.
-  private static final WaitGuard GUARD = (peer, waitedNanos) -> {
-    if (waitedNanos > TimeUnit.SECONDS.toNanos(30)) {
-      throw new PeerLostException(peer, "rank " + peer + " was silent for 30 s");
-    }
-  };
+  private static final WaitGuard GUARD =
+      (peer, waitedNanos) -> {
+        if (waitedNanos > TimeUnit.SECONDS.toNanos(30)) {
+          throw new PeerLostException(peer, "rank " + peer + " was silent for 30 s");
+        }
+      };
 
   /// How ranks are opened.
   protected abstract RankGroup ranks();
@@ -68,46 +70,56 @@ public abstract class TransportConformance {
 
   @Test
   void deliversInOrderOnceAndComplete() throws Exception {
-    onEachWorld(transport -> {
-      int messages = 300;
-      int world = transport.worldSize();
-      try (Arena arena = Arena.ofConfined()) {
-        MemorySegment buffer = arena.allocate(transport.maxChunkBytes(), 64);
-        int[] sent = new int[world];
-        int[] received = new int[world];
-        long total = 2L * messages * (world - 1);
-        long done = 0;
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-        while (done < total) {
-          assertTrue(System.nanoTime() < deadline, "stuck at " + done + " of " + total);
-          long before = done;
-          for (int i = 1; i < world; i++) {
-            int peer = (transport.rank() + i) % world;
-            if (sent[peer] < messages) {
-              MemorySegment payload = buffer.asSlice(0, size(sent[peer], transport.maxChunkBytes()));
-              payload.fill((byte) (sent[peer] + transport.rank()));
-              if (transport.offer(peer, new ChunkHeader(sent[peer], transport.rank(), sent[peer] * 3L), payload)) {
-                sent[peer]++;
-                done++;
+    onEachWorld(
+        transport -> {
+          int messages = 300;
+          int world = transport.worldSize();
+          try (Arena arena = Arena.ofConfined()) {
+            MemorySegment buffer = arena.allocate(transport.maxChunkBytes(), 64);
+            int[] sent = new int[world];
+            int[] received = new int[world];
+            long total = 2L * messages * (world - 1);
+            long done = 0;
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+            while (done < total) {
+              assertTrue(System.nanoTime() < deadline, "stuck at " + done + " of " + total);
+              long before = done;
+              for (int i = 1; i < world; i++) {
+                int peer = (transport.rank() + i) % world;
+                if (sent[peer] < messages) {
+                  MemorySegment payload =
+                      buffer.asSlice(0, size(sent[peer], transport.maxChunkBytes()));
+                  payload.fill((byte) (sent[peer] + transport.rank()));
+                  if (transport.offer(
+                      peer,
+                      new ChunkHeader(sent[peer], transport.rank(), sent[peer] * 3L),
+                      payload)) {
+                    sent[peer]++;
+                    done++;
+                  }
+                }
+                done +=
+                    transport.poll(
+                        peer,
+                        (header, payload) -> {
+                          int n = received[peer]++;
+                          assertEquals(new ChunkHeader(n, peer, n * 3L), header);
+                          assertEquals(size(n, transport.maxChunkBytes()), payload.byteSize());
+                          byte expected = (byte) (n + peer);
+                          for (long at = 0; at < payload.byteSize(); at += 61) {
+                            assertEquals(
+                                expected, payload.get(java.lang.foreign.ValueLayout.JAVA_BYTE, at));
+                          }
+                        },
+                        Math.min(4, messages - received[peer]));
+              }
+              if (done == before) {
+                LockSupport.parkNanos(20_000);
               }
             }
-            done += transport.poll(peer, (header, payload) -> {
-              int n = received[peer]++;
-              assertEquals(new ChunkHeader(n, peer, n * 3L), header);
-              assertEquals(size(n, transport.maxChunkBytes()), payload.byteSize());
-              byte expected = (byte) (n + peer);
-              for (long at = 0; at < payload.byteSize(); at += 61) {
-                assertEquals(expected, payload.get(java.lang.foreign.ValueLayout.JAVA_BYTE, at));
-              }
-            }, Math.min(4, messages - received[peer]));
+            barrier(transport);
           }
-          if (done == before) {
-            LockSupport.parkNanos(20_000);
-          }
-        }
-        barrier(transport);
-      }
-    });
+        });
   }
 
   private static long size(int message, int max) {
@@ -125,72 +137,92 @@ public abstract class TransportConformance {
 
   @Test
   void reportsBackPressureInsteadOfLosingChunks() throws Exception {
-    ranks().run(2, transport -> {
-      int peer = 1 - transport.rank();
-      if (transport.rank() == 0) {
-        MemorySegment payload = MemorySegment.ofArray(new long[transport.maxChunkBytes() / 8]);
-        long accepted = 0;
-        long quiet = 0;
-        // A reader that does not read stops the writer for good, not just until the media driver has looked.
-        while (quiet < 200) {
-          payload.set(JAVA_LONG, 0, accepted);
-          if (transport.offer(peer, new ChunkHeader(accepted, 0, 0), payload)) {
-            accepted++;
-            quiet = 0;
-          } else {
-            quiet++;
-            Thread.sleep(1);
-          }
-          assertTrue(accepted < 100_000, "a hundred thousand chunks were accepted for a reader that does not read");
-        }
-        ChunkHeader end = new ChunkHeader(-1, 0, accepted);
-        while (!transport.offer(peer, end, MemorySegment.NULL)) {
-          Thread.sleep(1);
-        }
-      } else {
-        Thread.sleep(400);
-        long[] count = {0, -1};
-        while (count[1] < 0) {
-          int taken = transport.poll(peer, (header, payload) -> {
-            if (header.operation() < 0) {
-              count[1] = header.offset();
-            } else {
-              assertEquals(count[0], header.operation());
-              assertEquals(count[0]++, payload.get(java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED, 0));
-            }
-          }, 1);
-          if (taken == 0) {
-            assertFalse(transport.isLost(peer));
-            Thread.sleep(1);
-          }
-        }
-        assertEquals(count[1], count[0]);
-      }
-      barrier(transport);
-    });
+    ranks()
+        .run(
+            2,
+            transport -> {
+              int peer = 1 - transport.rank();
+              if (transport.rank() == 0) {
+                MemorySegment payload =
+                    MemorySegment.ofArray(new long[transport.maxChunkBytes() / 8]);
+                long accepted = 0;
+                long quiet = 0;
+                // A reader that does not read stops the writer for good, not just until the media
+                // driver has looked.
+                while (quiet < 200) {
+                  payload.set(JAVA_LONG, 0, accepted);
+                  if (transport.offer(peer, new ChunkHeader(accepted, 0, 0), payload)) {
+                    accepted++;
+                    quiet = 0;
+                  } else {
+                    quiet++;
+                    Thread.sleep(1);
+                  }
+                  assertTrue(
+                      accepted < 100_000,
+                      "a hundred thousand chunks were accepted for a reader that does not read");
+                }
+                ChunkHeader end = new ChunkHeader(-1, 0, accepted);
+                while (!transport.offer(peer, end, MemorySegment.NULL)) {
+                  Thread.sleep(1);
+                }
+              } else {
+                Thread.sleep(400);
+                long[] count = {0, -1};
+                while (count[1] < 0) {
+                  int taken =
+                      transport.poll(
+                          peer,
+                          (header, payload) -> {
+                            if (header.operation() < 0) {
+                              count[1] = header.offset();
+                            } else {
+                              assertEquals(count[0], header.operation());
+                              assertEquals(
+                                  count[0]++,
+                                  payload.get(
+                                      java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED, 0));
+                            }
+                          },
+                          1);
+                  if (taken == 0) {
+                    assertFalse(transport.isLost(peer));
+                    Thread.sleep(1);
+                  }
+                }
+                assertEquals(count[1], count[0]);
+              }
+              barrier(transport);
+            });
   }
 
   @Test
   void handlerExceptionsReachTheCaller() throws Exception {
-    ranks().run(2, transport -> {
-      int peer = 1 - transport.rank();
-      while (!transport.offer(peer, new ChunkHeader(7, 0, 0), MemorySegment.NULL)) {
-        Thread.sleep(1);
-      }
-      AssertionError thrown = null;
-      while (thrown == null) {
-        try {
-          transport.poll(peer, (header, payload) -> {
-            throw new AssertionError("from the handler");
-          }, 1);
-          Thread.sleep(1);
-        } catch (AssertionError e) {
-          thrown = e;
-        }
-      }
-      assertEquals("from the handler", thrown.getMessage());
-      barrier(transport);
-    });
+    ranks()
+        .run(
+            2,
+            transport -> {
+              int peer = 1 - transport.rank();
+              while (!transport.offer(peer, new ChunkHeader(7, 0, 0), MemorySegment.NULL)) {
+                Thread.sleep(1);
+              }
+              AssertionError thrown = null;
+              while (thrown == null) {
+                try {
+                  transport.poll(
+                      peer,
+                      (header, payload) -> {
+                        throw new AssertionError("from the handler");
+                      },
+                      1);
+                  Thread.sleep(1);
+                } catch (AssertionError e) {
+                  thrown = e;
+                }
+              }
+              assertEquals("from the handler", thrown.getMessage());
+              barrier(transport);
+            });
   }
 
   /// The gradient of one group: values whose sum depends on the order of the additions.
@@ -207,24 +239,35 @@ public abstract class TransportConformance {
   }
 
   /// What each rank holds after the reduction of each size, [rank][size].
-  private float[][][] reduced(int world, int groups, int[] sizes, Reduction mode, boolean skew) throws Exception {
+  private float[][][] reduced(int world, int groups, int[] sizes, Reduction mode, boolean skew)
+      throws Exception {
     float[][][] results = new float[world][sizes.length][];
-    ranks().run(world, transport -> {
-      Collectives collectives = new Collectives(transport, GUARD);
-      for (int size = 0; size < sizes.length; size++) {
-        results[transport.rank()][size] = reduced(collectives, groups, sizes[size], mode, skew);
-      }
-      collectives.barrier();
-    });
+    ranks()
+        .run(
+            world,
+            transport -> {
+              Collectives collectives = new Collectives(transport, GUARD);
+              for (int size = 0; size < sizes.length; size++) {
+                results[transport.rank()][size] =
+                    reduced(collectives, groups, sizes[size], mode, skew);
+              }
+              collectives.barrier();
+            });
     return results;
   }
 
-  private static float[] reduced(Collectives collectives, int groups, int elements, Reduction mode, boolean skew) throws Exception {
+  private static float[] reduced(
+      Collectives collectives, int groups, int elements, Reduction mode, boolean skew)
+      throws Exception {
     int rank = collectives.rank();
     BatchTree tree = new BatchTree(groups, collectives.worldSize());
     try (Backend backend = host();
-        ParameterStore store = new ParameterStore(backend, List.of(Parameter.of("w", Shape.of(elements), Initializer.constant(0), false)));
-        GradientReducer reducer = new GradientReducer(backend, store, tree, rank, collectives, mode)) {
+        ParameterStore store =
+            new ParameterStore(
+                backend,
+                List.of(Parameter.of("w", Shape.of(elements), Initializer.constant(0), false)));
+        GradientReducer reducer =
+            new GradientReducer(backend, store, tree, rank, collectives, mode)) {
       // Twice, because the second step runs on used buffers and positions.
       for (int step = 0; step < 2; step++) {
         for (int group = tree.firstGroup(rank); group < tree.endGroup(rank); group++) {
@@ -256,7 +299,8 @@ public abstract class TransportConformance {
       float[][][] results = reduced(world, 8, sizes, Reduction.TREE, false);
       for (int rank = 0; rank < world; rank++) {
         for (int size = 0; size < sizes.length; size++) {
-          String where = "seed " + SEED + ", " + sizes[size] + " elements, rank " + rank + " of " + world;
+          String where =
+              "seed " + SEED + ", " + sizes[size] + " elements, rank " + rank + " of " + world;
           assertArrayEquals(expected[size], results[rank][size], where);
         }
       }
@@ -285,80 +329,93 @@ public abstract class TransportConformance {
       assertEquals(one[i], three[0][0][i], Math.abs(one[i]) * 1e-3f + 64f, "seed " + SEED);
       different += one[i] == three[0][0][i] ? 0 : 1;
     }
-    assertNotEquals(0, different, "the negative control gave the same bits, so the test of the tree could not fail");
+    assertNotEquals(
+        0,
+        different,
+        "the negative control gave the same bits, so the test of the tree could not fail");
   }
 
   @Test
   void sumsALargeTensorInRankOrder() throws Exception {
-    onEachWorld(transport -> {
-      int n = largeElements();
-      try (Backend backend = host(); Tensor x = backend.allocate(DType.F32, Shape.of(n), Category.GRADIENT)) {
-        Collectives collectives = new Collectives(transport, GUARD);
-        int world = transport.worldSize();
-        for (int i = 0; i < n; i++) {
-          x.segment().setAtIndex(JAVA_FLOAT, i, (i % 1000) + transport.rank());
-        }
-        collectives.allReduceSum(x);
-        for (int i = 0; i < n; i++) {
-          float expected = (i % 1000) * world + world * (world - 1) / 2;
-          if (x.segment().getAtIndex(JAVA_FLOAT, i) != expected) {
-            assertEquals(expected, x.segment().getAtIndex(JAVA_FLOAT, i), "element " + i);
+    onEachWorld(
+        transport -> {
+          int n = largeElements();
+          try (Backend backend = host();
+              Tensor x = backend.allocate(DType.F32, Shape.of(n), Category.GRADIENT)) {
+            Collectives collectives = new Collectives(transport, GUARD);
+            int world = transport.worldSize();
+            for (int i = 0; i < n; i++) {
+              x.segment().setAtIndex(JAVA_FLOAT, i, (i % 1000) + transport.rank());
+            }
+            collectives.allReduceSum(x);
+            for (int i = 0; i < n; i++) {
+              float expected = (i % 1000) * world + world * (world - 1) / 2;
+              if (x.segment().getAtIndex(JAVA_FLOAT, i) != expected) {
+                assertEquals(expected, x.segment().getAtIndex(JAVA_FLOAT, i), "element " + i);
+              }
+            }
+            collectives.barrier();
           }
-        }
-        collectives.barrier();
-      }
-    });
+        });
   }
 
   @Test
   void broadcastsAnyTypeAndSizeFromAnyRoot() throws Exception {
-    onEachWorld(transport -> {
-      Collectives collectives = new Collectives(transport, GUARD);
-      try (Backend backend = host()) {
-        for (int root : new int[] {0, transport.worldSize() - 1}) {
-          for (long bytes : new long[] {0, 1, 4_099, 300_001}) {
-            try (Tensor x = backend.allocate(DType.U8, Shape.of(bytes), Category.PARAMETER)) {
-              x.segment().fill((byte) (transport.rank() == root ? bytes + root : 99));
-              collectives.broadcast(x, root);
-              for (long i = 0; i < bytes; i++) {
-                if (x.segment().get(java.lang.foreign.ValueLayout.JAVA_BYTE, i) != (byte) (bytes + root)) {
-                  throw new AssertionError("byte " + i + " of " + bytes + " from root " + root);
+    onEachWorld(
+        transport -> {
+          Collectives collectives = new Collectives(transport, GUARD);
+          try (Backend backend = host()) {
+            for (int root : new int[] {0, transport.worldSize() - 1}) {
+              for (long bytes : new long[] {0, 1, 4_099, 300_001}) {
+                try (Tensor x = backend.allocate(DType.U8, Shape.of(bytes), Category.PARAMETER)) {
+                  x.segment().fill((byte) (transport.rank() == root ? bytes + root : 99));
+                  collectives.broadcast(x, root);
+                  for (long i = 0; i < bytes; i++) {
+                    if (x.segment().get(java.lang.foreign.ValueLayout.JAVA_BYTE, i)
+                        != (byte) (bytes + root)) {
+                      throw new AssertionError("byte " + i + " of " + bytes + " from root " + root);
+                    }
+                  }
                 }
               }
             }
           }
-        }
-      }
-      collectives.barrier();
-    });
+          collectives.barrier();
+        });
   }
 
   @Test
   void gathersRecordsBitForBit() throws Exception {
-    onEachWorld(transport -> {
-      Collectives collectives = new Collectives(transport, GUARD);
-      int world = transport.worldSize();
-      for (int round = 0; round < 20; round++) {
-        double[] mine = record(transport.rank(), round);
-        double[][] all = collectives.allGather(mine);
-        assertEquals(world, all.length);
-        for (int peer = 0; peer < world; peer++) {
-          double[] expected = record(peer, round);
-          assertEquals(expected.length, all[peer].length);
-          for (int i = 0; i < expected.length; i++) {
-            assertEquals(Double.doubleToRawLongBits(expected[i]), Double.doubleToRawLongBits(all[peer][i]));
+    onEachWorld(
+        transport -> {
+          Collectives collectives = new Collectives(transport, GUARD);
+          int world = transport.worldSize();
+          for (int round = 0; round < 20; round++) {
+            double[] mine = record(transport.rank(), round);
+            double[][] all = collectives.allGather(mine);
+            assertEquals(world, all.length);
+            for (int peer = 0; peer < world; peer++) {
+              double[] expected = record(peer, round);
+              assertEquals(expected.length, all[peer].length);
+              for (int i = 0; i < expected.length; i++) {
+                assertEquals(
+                    Double.doubleToRawLongBits(expected[i]),
+                    Double.doubleToRawLongBits(all[peer][i]));
+              }
+            }
           }
-        }
-      }
-      collectives.barrier();
-    });
+          collectives.barrier();
+        });
   }
 
   /// Lengths differ by rank and pass through zero and more than one chunk; one value is a NaN with a payload.
   private static double[] record(int rank, int round) {
     double[] values = new double[round == 7 ? 20_000 : (rank + round) % 4];
     for (int i = 0; i < values.length; i++) {
-      values[i] = i == 1 ? Double.longBitsToDouble(0x7ff8_0000_0000_0000L + rank + 1) : rank * 1e-300 + round + i / 3.0;
+      values[i] =
+          i == 1
+              ? Double.longBitsToDouble(0x7ff8_0000_0000_0000L + rank + 1)
+              : rank * 1e-300 + round + i / 3.0;
     }
     return values;
   }
@@ -368,17 +425,28 @@ public abstract class TransportConformance {
     for (int world : fewWorldSizes()) {
       AtomicLong entered = new AtomicLong();
       long seed = SEED + world;
-      ranks().run(world, transport -> {
-        Random random = new Random(seed + transport.rank());
-        Collectives collectives = new Collectives(transport, GUARD);
-        for (int round = 1; round <= 10; round++) {
-          Thread.sleep(random.nextInt(3));
-          entered.incrementAndGet();
-          collectives.barrier();
-          long seen = entered.get();
-          assertTrue(seen >= (long) round * world, "seed " + seed + ": left barrier " + round + " when only " + seen + " had entered");
-        }
-      });
+      ranks()
+          .run(
+              world,
+              transport -> {
+                Random random = new Random(seed + transport.rank());
+                Collectives collectives = new Collectives(transport, GUARD);
+                for (int round = 1; round <= 10; round++) {
+                  Thread.sleep(random.nextInt(3));
+                  entered.incrementAndGet();
+                  collectives.barrier();
+                  long seen = entered.get();
+                  assertTrue(
+                      seen >= (long) round * world,
+                      "seed "
+                          + seed
+                          + ": left barrier "
+                          + round
+                          + " when only "
+                          + seen
+                          + " had entered");
+                }
+              });
     }
   }
 
@@ -386,26 +454,32 @@ public abstract class TransportConformance {
   void aRankThatLeavesIsNamed() throws Exception {
     int leaver = 1;
     for (int world : new int[] {2, 3}) {
-      List<Throwable> failures = ranks().outcomes(world, transport -> {
-        Collectives collectives = new Collectives(transport, GUARD);
-        collectives.barrier();
-        if (transport.rank() == leaver) {
-          return;
-        }
-        try (Backend backend = host(); Tensor x = backend.allocate(DType.F32, Shape.of(100_000), Category.GRADIENT)) {
-          backend.fill(x, 1);
-          long start = System.nanoTime();
-          try {
-            collectives.allReduceSum(x);
-          } catch (PeerLostException e) {
-            long millis = (System.nanoTime() - start) / 1_000_000;
-            assertTrue(millis < 3_000, "noticed after " + millis + " ms");
-            // Do not leave before the others have noticed the first loss.
-            Thread.sleep(300);
-            throw e;
-          }
-        }
-      });
+      List<Throwable> failures =
+          ranks()
+              .outcomes(
+                  world,
+                  transport -> {
+                    Collectives collectives = new Collectives(transport, GUARD);
+                    collectives.barrier();
+                    if (transport.rank() == leaver) {
+                      return;
+                    }
+                    try (Backend backend = host();
+                        Tensor x =
+                            backend.allocate(DType.F32, Shape.of(100_000), Category.GRADIENT)) {
+                      backend.fill(x, 1);
+                      long start = System.nanoTime();
+                      try {
+                        collectives.allReduceSum(x);
+                      } catch (PeerLostException e) {
+                        long millis = (System.nanoTime() - start) / 1_000_000;
+                        assertTrue(millis < 3_000, "noticed after " + millis + " ms");
+                        // Do not leave before the others have noticed the first loss.
+                        Thread.sleep(300);
+                        throw e;
+                      }
+                    }
+                  });
       assertEquals(null, failures.get(leaver));
       for (int rank = 0; rank < world; rank++) {
         if (rank != leaver) {
@@ -419,34 +493,47 @@ public abstract class TransportConformance {
 
   @Test
   void theGuardEndsAWaitForASilentPeer() throws Exception {
-    List<Throwable> failures = ranks().outcomes(2, transport -> {
-      new Collectives(transport, GUARD).barrier();
-      if (transport.rank() == 1) {
-        Thread.sleep(700);
-        return;
-      }
-      new Collectives(transport, (peer, waitedNanos) -> {
-        if (waitedNanos > TimeUnit.MILLISECONDS.toNanos(200)) {
-          throw new PeerLostException(peer, "rank " + peer + " was silent for 200 ms");
-        }
-      }).barrier();
-    });
+    List<Throwable> failures =
+        ranks()
+            .outcomes(
+                2,
+                transport -> {
+                  new Collectives(transport, GUARD).barrier();
+                  if (transport.rank() == 1) {
+                    Thread.sleep(700);
+                    return;
+                  }
+                  new Collectives(
+                          transport,
+                          (peer, waitedNanos) -> {
+                            if (waitedNanos > TimeUnit.MILLISECONDS.toNanos(200)) {
+                              throw new PeerLostException(
+                                  peer, "rank " + peer + " was silent for 200 ms");
+                            }
+                          })
+                      .barrier();
+                });
     assertEquals(null, failures.get(1));
     assertEquals(1, assertInstanceOf(PeerLostException.class, failures.get(0)).peer());
   }
 
   @Test
   void ranksThatRunDifferentOperationsAreTold() throws Exception {
-    List<Throwable> failures = ranks().outcomes(2, transport -> {
-      Collectives collectives = new Collectives(transport, GUARD);
-      if (transport.rank() == 0) {
-        collectives.barrier();
-      }
-      try (Backend backend = host(); Tensor x = backend.allocate(DType.F32, Shape.of(100), Category.GRADIENT)) {
-        backend.fill(x, 1);
-        collectives.allReduceSum(x);
-      }
-    });
+    List<Throwable> failures =
+        ranks()
+            .outcomes(
+                2,
+                transport -> {
+                  Collectives collectives = new Collectives(transport, GUARD);
+                  if (transport.rank() == 0) {
+                    collectives.barrier();
+                  }
+                  try (Backend backend = host();
+                      Tensor x = backend.allocate(DType.F32, Shape.of(100), Category.GRADIENT)) {
+                    backend.fill(x, 1);
+                    collectives.allReduceSum(x);
+                  }
+                });
     List<String> messages = new ArrayList<>();
     for (int rank = 0; rank < 2; rank++) {
       if (failures.get(rank) instanceof IllegalStateException e) {

@@ -91,7 +91,8 @@ public interface FileStore {
   /// Publishes `bytes` as file `path`: written beside it, synced, then [#replace]d, so that readers see all or nothing.
   /// When it fails, nothing is left beside it.
   default void publish(String path, byte[] bytes) throws IOException {
-    String temporary = path + ".tmp-" + ProcessHandle.current().pid() + "-" + Long.toHexString(System.nanoTime());
+    String temporary =
+        path + ".tmp-" + ProcessHandle.current().pid() + "-" + Long.toHexString(System.nanoTime());
     try {
       try (Writer writer = create(temporary, true)) {
         writer.write(MemorySegment.ofArray(bytes));

@@ -15,7 +15,8 @@ import java.util.regex.Pattern;
 /// Threads: any.
 public final class FileStores {
   /// A scheme has two letters or more and a slash behind it, so that `a:b` stays a plain file name.
-  private static final Pattern SCHEME = Pattern.compile("([A-Za-z][A-Za-z0-9+.-]+):/.*", Pattern.DOTALL);
+  private static final Pattern SCHEME =
+      Pattern.compile("([A-Za-z][A-Za-z0-9+.-]+):/.*", Pattern.DOTALL);
 
   private static final FileStore LOCAL = new LocalFileStore();
 
@@ -29,8 +30,10 @@ public final class FileStores {
     }
     TreeSet<String> known = new TreeSet<>();
     known.add("file");
-    // The loader of this class, not the thread's: on Spark both may differ, and the providers ship beside this class.
-    for (FileStoreProvider provider : ServiceLoader.load(FileStoreProvider.class, FileStores.class.getClassLoader())) {
+    // The loader of this class, not the thread's: on Spark both may differ, and the providers ship
+    // beside this class.
+    for (FileStoreProvider provider :
+        ServiceLoader.load(FileStoreProvider.class, FileStores.class.getClassLoader())) {
       try {
         if (provider.serves(scheme.get())) {
           return provider.open(path);
@@ -38,11 +41,21 @@ public final class FileStores {
         known.addAll(provider.schemes());
       } catch (NoClassDefFoundError e) {
         throw new IOException(
-            path + ": " + provider.getClass().getSimpleName() + " lacks its libraries on the class path (" + e.getMessage() + ")", e);
+            path
+                + ": "
+                + provider.getClass().getSimpleName()
+                + " lacks its libraries on the class path ("
+                + e.getMessage()
+                + ")",
+            e);
       }
     }
     throw new IOException(
-        path + ": no file system serves the scheme '" + scheme.get() + "'; known are plain paths and " + String.join(", ", known));
+        path
+            + ": no file system serves the scheme '"
+            + scheme.get()
+            + "'; known are plain paths and "
+            + String.join(", ", known));
   }
 
   /// `path` in its store's own absolute form: a plain or `file:` path becomes an absolute plain path, others stay as they are but
@@ -62,7 +75,8 @@ public final class FileStores {
   public static String resolve(String folder, String child) {
     for (String part : child.split("/", -1)) {
       if (part.isEmpty() || part.equals(".") || part.equals("..")) {
-        throw new IllegalArgumentException("'" + child + "' is not the name of a file below " + folder);
+        throw new IllegalArgumentException(
+            "'" + child + "' is not the name of a file below " + folder);
       }
     }
     return (folder.endsWith("/") ? folder : stripSlash(folder) + "/") + child;
@@ -70,7 +84,9 @@ public final class FileStores {
 
   private static Optional<String> scheme(String path) {
     Matcher matcher = SCHEME.matcher(path);
-    return matcher.matches() ? Optional.of(matcher.group(1).toLowerCase(Locale.ROOT)) : Optional.empty();
+    return matcher.matches()
+        ? Optional.of(matcher.group(1).toLowerCase(Locale.ROOT))
+        : Optional.empty();
   }
 
   /// The path in a `file:` text: of a proper URI decoded, otherwise as it is written.
@@ -78,9 +94,11 @@ public final class FileStores {
     String rest = path.substring("file:".length());
     boolean authority = rest.startsWith("//") && !rest.startsWith("///");
     if (authority && !rest.startsWith("//localhost/")) {
-      throw new IllegalArgumentException(path + " names a host; a local path is file:/a/b or file:///a/b");
+      throw new IllegalArgumentException(
+          path + " names a host; a local path is file:/a/b or file:///a/b");
     }
-    String raw = "/" + (authority ? rest.substring("//localhost/".length()) : rest).replaceFirst("^/+", "");
+    String raw =
+        "/" + (authority ? rest.substring("//localhost/".length()) : rest).replaceFirst("^/+", "");
     if (raw.contains("%")) {
       try {
         return new URI("file:" + raw).getPath();

@@ -38,7 +38,11 @@ public final class LocalFileStore implements FileStore {
     Path file = path(path);
     OpenOption[] options =
         overwrite
-            ? new OpenOption[] {StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE}
+            ? new OpenOption[] {
+              StandardOpenOption.CREATE,
+              StandardOpenOption.TRUNCATE_EXISTING,
+              StandardOpenOption.WRITE
+            }
             : new OpenOption[] {StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE};
     return named(
         path,
@@ -55,8 +59,7 @@ public final class LocalFileStore implements FileStore {
         path,
         () ->
             new LocalWriter(
-                file,
-                FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.APPEND)));
+                file, FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.APPEND)));
   }
 
   @Override
@@ -134,7 +137,8 @@ public final class LocalFileStore implements FileStore {
       force(parent);
     } catch (FileAlreadyExistsException e) {
       if (!Files.isDirectory(folder)) {
-        throw new FileAlreadyExistsException(folder.toString(), null, "a file is where a folder should be");
+        throw new FileAlreadyExistsException(
+            folder.toString(), null, "a file is where a folder should be");
       }
     } catch (IOException e) {
       throw naming(folder.toString(), e);
@@ -212,7 +216,9 @@ public final class LocalFileStore implements FileStore {
   /// NIO names the path when opening but not when writing ("No space left on device").
   private static IOException naming(String path, IOException e) {
     String message = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-    return message.contains(path) || e instanceof FileSystemException ? e : new IOException(path + ": " + message, e);
+    return message.contains(path) || e instanceof FileSystemException
+        ? e
+        : new IOException(path + ": " + message, e);
   }
 
   /// Bytes `from` to `from + length` of a segment as a buffer, if NIO can use it without an extra copy of ours.
@@ -241,7 +247,9 @@ public final class LocalFileStore implements FileStore {
         for (long at = 0; at < bytes.byteSize(); at += TRANSFER) {
           long count = Math.min(TRANSFER, bytes.byteSize() - at);
           ByteBuffer buffer =
-              copy ? ByteBuffer.wrap(bytes.asSlice(at, count).toArray(ValueLayout.JAVA_BYTE)) : buffer(bytes, at, count);
+              copy
+                  ? ByteBuffer.wrap(bytes.asSlice(at, count).toArray(ValueLayout.JAVA_BYTE))
+                  : buffer(bytes, at, count);
           while (buffer.hasRemaining()) {
             channel.write(buffer);
           }
@@ -279,7 +287,13 @@ public final class LocalFileStore implements FileStore {
     public void read(long offset, MemorySegment target) throws IOException {
       if (offset < 0 || offset > length || target.byteSize() > length - offset) {
         throw new EOFException(
-            path + ": " + target.byteSize() + " bytes wanted at " + offset + ", the file has " + length);
+            path
+                + ": "
+                + target.byteSize()
+                + " bytes wanted at "
+                + offset
+                + ", the file has "
+                + length);
       }
       try {
         boolean copy = needsCopy(target);
@@ -300,7 +314,13 @@ public final class LocalFileStore implements FileStore {
       while (buffer.hasRemaining()) {
         int count = channel.read(buffer, offset);
         if (count < 0) {
-          throw new EOFException(path + ": the file ends at byte " + offset + "; it was " + length + " bytes long when opened");
+          throw new EOFException(
+              path
+                  + ": the file ends at byte "
+                  + offset
+                  + "; it was "
+                  + length
+                  + " bytes long when opened");
         }
         offset += count;
       }

@@ -165,7 +165,8 @@ public abstract class FileStoreConformance {
   void missingThingsAreNamed() throws IOException {
     var e = assertThrows(NoSuchFileException.class, () -> store().open(at("nowhere/file")));
     assertTrue(e.getMessage().contains("nowhere/file"), e.getMessage());
-    var move = assertThrows(NoSuchFileException.class, () -> store().replace(at("missing"), at("target")));
+    var move =
+        assertThrows(NoSuchFileException.class, () -> store().replace(at("missing"), at("target")));
     assertTrue(move.getMessage().contains("missing"), move.getMessage());
     assertFalse(store().exists(at("nowhere")));
     assertEquals(List.of(), store().list(at("nowhere")));
@@ -231,14 +232,16 @@ public abstract class FileStoreConformance {
       }
       assertEquals(100, reads.get());
     }
-    assertEquals(List.of("pointer"), store().list(root()).stream().map(FileStore.Entry::name).toList());
+    assertEquals(
+        List.of("pointer"), store().list(root()).stream().map(FileStore.Entry::name).toList());
   }
 
   @Test
   void aFailedPublishLeavesNothingBeside() throws IOException {
     store().createFolders(at("taken"));
     assertThrows(IOException.class, () -> store().publish(at("taken"), random(10)));
-    assertEquals(List.of("taken"), store().list(root()).stream().map(FileStore.Entry::name).toList());
+    assertEquals(
+        List.of("taken"), store().list(root()).stream().map(FileStore.Entry::name).toList());
   }
 
   @Test

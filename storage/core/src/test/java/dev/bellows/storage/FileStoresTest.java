@@ -20,7 +20,9 @@ class FileStoresTest {
   void anUnknownSchemeNamesTheKnownOnes() {
     IOException e = assertThrows(IOException.class, () -> FileStores.forPath("gopher://host/a"));
     assertEquals(
-        "gopher://host/a: no file system serves the scheme 'gopher'; known are plain paths and file", e.getMessage());
+        "gopher://host/a: no file system serves the scheme 'gopher'; known are plain paths and"
+            + " file",
+        e.getMessage());
   }
 
   @Test
@@ -43,7 +45,8 @@ class FileStoresTest {
     assertEquals("/a/b", FileStores.resolve("/a/", "b"));
     assertEquals("/b", FileStores.resolve("/", "b"));
     assertEquals("hdfs://h/b/c", FileStores.resolve("hdfs://h/", "b/c"));
-    for (String child : new String[] {"", "..", "../x", "a/../../x", "/etc/passwd", "a//b", "./a"}) {
+    for (String child :
+        new String[] {"", "..", "../x", "a/../../x", "/etc/passwd", "a//b", "./a"}) {
       assertThrows(IllegalArgumentException.class, () -> FileStores.resolve("/a", child), child);
     }
   }

@@ -59,7 +59,8 @@ class LocalFileStoreTest extends FileStoreConformance {
     Path full = Path.of("/dev/full");
     Assumptions.assumeTrue(Files.exists(full), "/dev/full is missing here");
     try (FileStore.Writer writer = store().create(full.toString(), true)) {
-      IOException e = assertThrows(IOException.class, () -> writer.write(MemorySegment.ofArray(new byte[10])));
+      IOException e =
+          assertThrows(IOException.class, () -> writer.write(MemorySegment.ofArray(new byte[10])));
       assertTrue(e.getMessage().startsWith("/dev/full: "), e.getMessage());
     }
   }

@@ -12,7 +12,13 @@ package dev.bellows.tensor;
 /// @param gradientScale factor on the gradient: clipping, and the inverse of the loss scale
 /// @param step t, counted from 1
 public record AdamWStep(
-    double learningRate, double beta1, double beta2, double epsilon, double weightDecay, double gradientScale, long step) {
+    double learningRate,
+    double beta1,
+    double beta2,
+    double epsilon,
+    double weightDecay,
+    double gradientScale,
+    long step) {
   public AdamWStep {
     if (step < 1) {
       throw new IllegalArgumentException("AdamW counts its steps from 1, not " + step);

@@ -32,7 +32,12 @@ public final class ArgumentChecks {
     present("copy", source);
     present("copy", target);
     if (source.elements() != target.elements()) {
-      throw new IllegalArgumentException("copy: source " + source + " and target " + target + " differ in their number of elements");
+      throw new IllegalArgumentException(
+          "copy: source "
+              + source
+              + " and target "
+              + target
+              + " differ in their number of elements");
     }
     apart("copy", target, source);
   }
@@ -87,7 +92,8 @@ public final class ArgumentChecks {
   }
 
   /// Rules of [Backend#layerNorm].
-  public void layerNorm(Tensor x, Tensor gamma, Tensor beta, Tensor y, Tensor mean, Tensor inverseDeviation) {
+  public void layerNorm(
+      Tensor x, Tensor gamma, Tensor beta, Tensor y, Tensor mean, Tensor inverseDeviation) {
     String operation = "layerNorm";
     floating(operation, x, gamma, beta, y, mean, inverseDeviation);
     rank(operation, "x", x, 2);
@@ -105,7 +111,14 @@ public final class ArgumentChecks {
 
   /// Rules of [Backend#layerNormBackward].
   public void layerNormBackward(
-      Tensor x, Tensor gamma, Tensor mean, Tensor inverseDeviation, Tensor dy, Tensor dx, Tensor dgamma, Tensor dbeta) {
+      Tensor x,
+      Tensor gamma,
+      Tensor mean,
+      Tensor inverseDeviation,
+      Tensor dy,
+      Tensor dx,
+      Tensor dgamma,
+      Tensor dbeta) {
     String operation = "layerNormBackward";
     floating(operation, x, gamma, mean, inverseDeviation, dy, dx, dgamma, dbeta);
     rank(operation, "x", x, 2);
@@ -151,7 +164,8 @@ public final class ArgumentChecks {
   }
 
   /// Rules of [Backend#attentionBackward].
-  public void attentionBackward(Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv) {
+  public void attentionBackward(
+      Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv) {
     String operation = "attentionBackward";
     floating(operation, qkv, out, logSumExp, dout, dqkv);
     attentionShapes(operation, spec, qkv, out, logSumExp);
@@ -160,7 +174,8 @@ public final class ArgumentChecks {
     apart(operation, dqkv, qkv, out, logSumExp, dout);
   }
 
-  private void attentionShapes(String operation, Attention spec, Tensor qkv, Tensor out, Tensor logSumExp) {
+  private void attentionShapes(
+      String operation, Attention spec, Tensor qkv, Tensor out, Tensor logSumExp) {
     long rows = (long) spec.batch() * spec.time();
     shape(operation, "qkv", qkv, rows, spec.packedWidth());
     shape(operation, "out", out, rows, (long) spec.heads() * spec.headWidth());
@@ -178,7 +193,8 @@ public final class ArgumentChecks {
   }
 
   /// Rules of [Backend#crossEntropyWithGradient], but for the range of the targets.
-  public void crossEntropyWithGradient(Tensor logits, Tensor targets, Tensor losses, Tensor dlogits) {
+  public void crossEntropyWithGradient(
+      Tensor logits, Tensor targets, Tensor losses, Tensor dlogits) {
     crossEntropy(logits, targets, losses);
     alike("crossEntropyWithGradient", logits, dlogits);
     apart("crossEntropyWithGradient", dlogits, targets, losses);
@@ -204,28 +220,42 @@ public final class ArgumentChecks {
   public void transfer(String operation, long hostBytes, Tensor x) {
     present(operation, x);
     if (hostBytes != x.bytes()) {
-      throw new IllegalArgumentException(operation + ": the host segment has " + hostBytes + " bytes, " + x + " has " + x.bytes());
+      throw new IllegalArgumentException(
+          operation + ": the host segment has " + hostBytes + " bytes, " + x + " has " + x.bytes());
     }
   }
 
   private void present(String operation, Tensor x) {
     if (!x.storage().device().equals(device)) {
-      throw new IllegalArgumentException(operation + ": a tensor lies on " + x.storage().device() + ", not on this backend's " + device);
+      throw new IllegalArgumentException(
+          operation
+              + ": a tensor lies on "
+              + x.storage().device()
+              + ", not on this backend's "
+              + device);
     }
     if (!x.storage().isLive()) {
-      throw new IllegalStateException(operation + ": a tensor was used after its release: " + x.storage());
+      throw new IllegalStateException(
+          operation + ": a tensor was used after its release: " + x.storage());
     }
   }
 
   private void floating(String operation, Tensor first, Tensor... others) {
     present(operation, first);
     if (!floating.contains(first.dtype())) {
-      throw new IllegalArgumentException(operation + ": dtype " + first.dtype() + " is not supported, only " + floating);
+      throw new IllegalArgumentException(
+          operation + ": dtype " + first.dtype() + " is not supported, only " + floating);
     }
     for (Tensor other : others) {
       present(operation, other);
       if (other.dtype() != first.dtype()) {
-        throw new IllegalArgumentException(operation + ": dtypes " + first.dtype() + " and " + other.dtype() + " are mixed in one call");
+        throw new IllegalArgumentException(
+            operation
+                + ": dtypes "
+                + first.dtype()
+                + " and "
+                + other.dtype()
+                + " are mixed in one call");
       }
     }
   }
@@ -234,7 +264,8 @@ public final class ArgumentChecks {
     floating(operation, first, others);
     for (Tensor other : others) {
       if (!other.shape().equals(first.shape())) {
-        throw new IllegalArgumentException(operation + ": shapes " + first.shape() + " and " + other.shape() + " should be equal");
+        throw new IllegalArgumentException(
+            operation + ": shapes " + first.shape() + " and " + other.shape() + " should be equal");
       }
     }
   }
@@ -242,28 +273,37 @@ public final class ArgumentChecks {
   private void ids(String operation, String name, Tensor x) {
     present(operation, x);
     if (x.dtype() != DType.I32) {
-      throw new IllegalArgumentException(operation + ": " + name + " has dtype " + x.dtype() + ", expected I32");
+      throw new IllegalArgumentException(
+          operation + ": " + name + " has dtype " + x.dtype() + ", expected I32");
     }
     rank(operation, name, x, 1);
   }
 
   private static void rank(String operation, String name, Tensor x, int rank) {
     if (x.shape().rank() != rank) {
-      throw new IllegalArgumentException(operation + ": " + name + " has shape " + x.shape() + ", expected " + rank + " dims");
+      throw new IllegalArgumentException(
+          operation + ": " + name + " has shape " + x.shape() + ", expected " + rank + " dims");
     }
   }
 
   private static void shape(String operation, String name, Tensor x, long... dims) {
     if (!Arrays.equals(x.shape().dims(), dims)) {
       throw new IllegalArgumentException(
-          operation + ": " + name + " has shape " + x.shape() + ", expected " + Arrays.toString(dims));
+          operation
+              + ": "
+              + name
+              + " has shape "
+              + x.shape()
+              + ", expected "
+              + Arrays.toString(dims));
     }
   }
 
   private static void apart(String operation, Tensor output, Tensor... others) {
     for (Tensor other : others) {
       if (overlaps(output, other)) {
-        throw new IllegalArgumentException(operation + ": an output " + output + " overlaps another argument " + other);
+        throw new IllegalArgumentException(
+            operation + ": an output " + output + " overlaps another argument " + other);
       }
     }
   }

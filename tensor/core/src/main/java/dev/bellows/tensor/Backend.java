@@ -28,7 +28,11 @@ public interface Backend extends AutoCloseable {
 
   /// A tensor with undefined contents, owned once by the caller.
   default Tensor allocate(DType dtype, Shape shape, Category category) {
-    return new Tensor(dtype, shape, memory().allocate(Math.multiplyExact(shape.elements(), dtype.bytes()), category), 0);
+    return new Tensor(
+        dtype,
+        shape,
+        memory().allocate(Math.multiplyExact(shape.elements(), dtype.bytes()), category),
+        0);
   }
 
   // Moving and element-wise
@@ -73,12 +77,27 @@ public interface Backend extends AutoCloseable {
 
   /// Layer normalisation (Ba et al. 2016). Shapes: `x`, `y` [M, N]; `gamma`, `beta` [N]; `mean`, `inverseDeviation` [M] are kept for
   /// backward.
-  void layerNorm(Tensor x, Tensor gamma, Tensor beta, double epsilon, Tensor y, Tensor mean, Tensor inverseDeviation);
+  void layerNorm(
+      Tensor x,
+      Tensor gamma,
+      Tensor beta,
+      double epsilon,
+      Tensor y,
+      Tensor mean,
+      Tensor inverseDeviation);
 
   /// Gradients of [#layerNorm]. `dx` [M, N] is overwritten and may be `dy`; `dgamma` and `dbeta` [N] are overwritten, or added to when
   /// `accumulate`.
   void layerNormBackward(
-      Tensor x, Tensor gamma, Tensor mean, Tensor inverseDeviation, Tensor dy, Tensor dx, Tensor dgamma, Tensor dbeta, boolean accumulate);
+      Tensor x,
+      Tensor gamma,
+      Tensor mean,
+      Tensor inverseDeviation,
+      Tensor dy,
+      Tensor dx,
+      Tensor dgamma,
+      Tensor dbeta,
+      boolean accumulate);
 
   /// `out[m] = table[ids[m]]`, or `+=` when `accumulate`. Shapes: `ids` I32 [M], `table` [V, N], `out` [M, N]. An id outside [0, V) is an
   /// [IndexOutOfBoundsException].
@@ -93,7 +112,8 @@ public interface Backend extends AutoCloseable {
   void attention(Attention spec, Tensor qkv, Tensor out, Tensor logSumExp);
 
   /// Gradient of [#attention]; `dqkv` has the shape of `qkv` and is overwritten.
-  void attentionBackward(Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv);
+  void attentionBackward(
+      Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv);
 
   /// Cross-entropy of softmax(`logits`) in nats. Shapes: `logits` [M, V], `targets` I32 [M], `losses` [M]. A negative target is ignored:
   /// its loss is 0. A target of V or more is an [IndexOutOfBoundsException].
@@ -101,7 +121,8 @@ public interface Backend extends AutoCloseable {
 
   /// The same, and its gradient in one pass: `dlogits = scale · (softmax(logits) - onehot(targets))`, 0 in ignored rows; `dlogits` may be
   /// `logits`.
-  void crossEntropyWithGradient(Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits);
+  void crossEntropyWithGradient(
+      Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits);
 
   // Reductions, in FP64 and fixed order
 
@@ -115,10 +136,12 @@ public interface Backend extends AutoCloseable {
   /// Elements in one block of a fixed-order reduction; ZeRO slices are cut only at these borders.
   int BLOCK = 4096;
 
-  // Update rules, element-wise over flat buffers; an element's bits do not depend on where a buffer was cut into slices
+  // Update rules, element-wise over flat buffers; an element's bits do not depend on where a buffer
+  // was cut into slices
 
   /// One AdamW step (Loshchilov and Hutter 2019). Shapes: all [N]. `gradient` is read only.
-  void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment);
+  void adamW(
+      AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment);
 
   /// One step of SGD with momentum. Shapes: all [N]. `gradient` is read only.
   void sgd(SgdStep step, Tensor parameter, Tensor gradient, Tensor momentum);

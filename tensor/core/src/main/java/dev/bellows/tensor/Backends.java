@@ -19,7 +19,8 @@ public final class Backends {
       return new ReferenceBackend();
     }
     List<BackendProvider> providers = new ArrayList<>();
-    ServiceLoader.load(BackendProvider.class, Backends.class.getClassLoader()).forEach(providers::add);
+    ServiceLoader.load(BackendProvider.class, Backends.class.getClassLoader())
+        .forEach(providers::add);
     providers.sort(Comparator.comparingInt(BackendProvider::priority).reversed());
     List<String> refusals = new ArrayList<>();
     for (BackendProvider provider : providers) {
@@ -36,7 +37,9 @@ public final class Backends {
       }
     }
     if (providers.isEmpty() && name.equals("auto")) {
-      throw new BackendUnavailableException("no backend is on the class path; add tensor/cpu, or ask for the slow one by name: reference");
+      throw new BackendUnavailableException(
+          "no backend is on the class path; add tensor/cpu, or ask for the slow one by name:"
+              + " reference");
     }
     List<String> known = new ArrayList<>(providers.stream().map(BackendProvider::name).toList());
     known.add("reference");

@@ -11,8 +11,10 @@ import java.lang.invoke.MethodHandle;
 /// Host memory from the C library's `aligned_alloc`: segments of the global scope, so that an access costs no liveness check.
 /// Thread-safe.
 public final class HostAllocator implements RawAllocator {
-  private static final MethodHandle ALIGNED_ALLOC = handle("aligned_alloc", FunctionDescriptor.of(ADDRESS, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle ALIGNED_ALLOC =
+      handle("aligned_alloc", FunctionDescriptor.of(ADDRESS, JAVA_LONG, JAVA_LONG));
   private static final MethodHandle FREE = handle("free", FunctionDescriptor.ofVoid(ADDRESS));
+
   /// Large buffers start on a page, so that they can go to disk without a copy.
   private static final long PAGE = 4096;
 

@@ -42,7 +42,8 @@ public final class MemoryPool implements AutoCloseable {
       throw new IllegalArgumentException("a buffer cannot have " + bytes + " bytes");
     }
     if (closed) {
-      throw new IllegalStateException("this memory pool is closed; " + bytes + " bytes of " + category + " were asked for");
+      throw new IllegalStateException(
+          "this memory pool is closed; " + bytes + " bytes of " + category + " were asked for");
     }
     long size = sizeClass(bytes);
     ArrayDeque<MemorySegment> cached = free.get(size);
@@ -54,7 +55,8 @@ public final class MemoryPool implements AutoCloseable {
     account(category, size);
     liveBuffers++;
     MemorySegment whole = raw;
-    return new Storage(raw.asSlice(0, bytes), allocator.device(), category, storage -> free(whole, category));
+    return new Storage(
+        raw.asSlice(0, bytes), allocator.device(), category, storage -> free(whole, category));
   }
 
   private MemorySegment fresh(long size) {
@@ -155,12 +157,14 @@ public final class MemoryPool implements AutoCloseable {
     trim();
     if (liveBuffers != 0) {
       StringBuilder report = new StringBuilder();
-      liveAndPeak.forEach((category, counts) -> {
-        if (counts[0] != 0) {
-          report.append(' ').append(category).append('=').append(counts[0]);
-        }
-      });
-      throw new IllegalStateException(liveBuffers + " buffers were never released, bytes by category:" + report);
+      liveAndPeak.forEach(
+          (category, counts) -> {
+            if (counts[0] != 0) {
+              report.append(' ').append(category).append('=').append(counts[0]);
+            }
+          });
+      throw new IllegalStateException(
+          liveBuffers + " buffers were never released, bytes by category:" + report);
     }
   }
 }

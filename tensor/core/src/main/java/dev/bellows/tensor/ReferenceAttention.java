@@ -64,7 +64,14 @@ final class ReferenceAttention {
   }
 
   private void backwardQuery(
-      double[] packed, double[] outputs, double logSum, double[] gradients, int b, int h, int t, double[] result) {
+      double[] packed,
+      double[] outputs,
+      double logSum,
+      double[] gradients,
+      int b,
+      int h,
+      int t,
+      double[] result) {
     int width = spec.headWidth();
     int at = output(b, h, t);
     double[] scores = scores(packed, b, h, t);

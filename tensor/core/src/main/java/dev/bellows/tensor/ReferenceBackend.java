@@ -15,7 +15,8 @@ public final class ReferenceBackend implements Backend {
   private static final double GELU_CUBIC = 0.044715;
 
   private final MemoryPool memory = new MemoryPool(new HostAllocator());
-  private final ArgumentChecks checks = new ArgumentChecks(Device.HOST, Set.of(DType.F32, DType.F64));
+  private final ArgumentChecks checks =
+      new ArgumentChecks(Device.HOST, Set.of(DType.F32, DType.F64));
 
   @Override
   public String name() {
@@ -93,7 +94,8 @@ public final class ReferenceBackend implements Backend {
 
   private static double geluDerivative(double x) {
     double tanh = StrictMath.tanh(geluArgument(x));
-    return 0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * GELU_SCALE * (1 + 3 * GELU_CUBIC * x * x);
+    return 0.5 * (1 + tanh)
+        + 0.5 * x * (1 - tanh * tanh) * GELU_SCALE * (1 + 3 * GELU_CUBIC * x * x);
   }
 
   @Override
@@ -143,7 +145,9 @@ public final class ReferenceBackend implements Backend {
       for (int j = 0; j < n; j++) {
         double sum = 0;
         for (int l = 0; l < k; l++) {
-          sum += left[spec.transposeA() ? l * m + i : i * k + l] * right[spec.transposeB() ? j * k + l : l * n + j];
+          sum +=
+              left[spec.transposeA() ? l * m + i : i * k + l]
+                  * right[spec.transposeB() ? j * k + l : l * n + j];
         }
         product[i * n + j] = sum + bias[j];
       }
@@ -164,16 +168,32 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
-  public void layerNorm(Tensor x, Tensor gamma, Tensor beta, double epsilon, Tensor y, Tensor mean, Tensor inverseDeviation) {
+  public void layerNorm(
+      Tensor x,
+      Tensor gamma,
+      Tensor beta,
+      double epsilon,
+      Tensor y,
+      Tensor mean,
+      Tensor inverseDeviation) {
     checks.layerNorm(x, gamma, beta, y, mean, inverseDeviation);
     ReferenceLayers.layerNorm(x, gamma, beta, epsilon, y, mean, inverseDeviation);
   }
 
   @Override
   public void layerNormBackward(
-      Tensor x, Tensor gamma, Tensor mean, Tensor inverseDeviation, Tensor dy, Tensor dx, Tensor dgamma, Tensor dbeta, boolean accumulate) {
+      Tensor x,
+      Tensor gamma,
+      Tensor mean,
+      Tensor inverseDeviation,
+      Tensor dy,
+      Tensor dx,
+      Tensor dgamma,
+      Tensor dbeta,
+      boolean accumulate) {
     checks.layerNormBackward(x, gamma, mean, inverseDeviation, dy, dx, dgamma, dbeta);
-    ReferenceLayers.layerNormBackward(x, gamma, mean, inverseDeviation, dy, dx, dgamma, dbeta, accumulate);
+    ReferenceLayers.layerNormBackward(
+        x, gamma, mean, inverseDeviation, dy, dx, dgamma, dbeta, accumulate);
   }
 
   @Override
@@ -195,7 +215,8 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
-  public void attentionBackward(Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv) {
+  public void attentionBackward(
+      Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv) {
     checks.attentionBackward(spec, qkv, out, logSumExp, dout, dqkv);
     new ReferenceAttention(spec).backward(qkv, out, logSumExp, dout, dqkv);
   }
@@ -207,7 +228,8 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
-  public void crossEntropyWithGradient(Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
+  public void crossEntropyWithGradient(
+      Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
     checks.crossEntropyWithGradient(logits, targets, losses, dlogits);
     // The losses first: the gradient may overwrite the logits.
     ReferenceLayers.crossEntropy(logits, targets, losses);
@@ -239,7 +261,8 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
-  public void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
+  public void adamW(
+      AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
     checks.adamW(parameter, gradient, firstMoment, secondMoment);
     double correction1 = 1 - StrictMath.pow(step.beta1(), step.step());
     double correction2 = 1 - StrictMath.pow(step.beta2(), step.step());
@@ -261,7 +284,10 @@ public final class ReferenceBackend implements Backend {
     for (long i = 0; i < parameter.elements(); i++) {
       double p = Values.read(parameter, i);
       double g = step.gradientScale() * Values.read(gradient, i) + step.weightDecay() * p;
-      double buffer = step.step() == 1 || step.momentum() == 0 ? g : step.momentum() * Values.read(momentum, i) + g;
+      double buffer =
+          step.step() == 1 || step.momentum() == 0
+              ? g
+              : step.momentum() * Values.read(momentum, i) + g;
       double direction = step.nesterov() ? g + step.momentum() * buffer : buffer;
       Values.write(p - step.learningRate() * direction, parameter, i);
       Values.write(buffer, momentum, i);

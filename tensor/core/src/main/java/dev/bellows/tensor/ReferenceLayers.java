@@ -4,7 +4,14 @@ package dev.bellows.tensor;
 final class ReferenceLayers {
   private ReferenceLayers() {}
 
-  static void layerNorm(Tensor x, Tensor gamma, Tensor beta, double epsilon, Tensor y, Tensor mean, Tensor inverseDeviation) {
+  static void layerNorm(
+      Tensor x,
+      Tensor gamma,
+      Tensor beta,
+      double epsilon,
+      Tensor y,
+      Tensor mean,
+      Tensor inverseDeviation) {
     int m = (int) x.shape().dim(0);
     int n = (int) x.shape().dim(1);
     double[] values = Values.read(x);
@@ -22,7 +29,8 @@ final class ReferenceLayers {
       }
       double inverse = 1 / StrictMath.sqrt(variance + epsilon);
       for (int j = 0; j < n; j++) {
-        Values.write((values[i * n + j] - average) * inverse * weights[j] + offsets[j], y, (long) i * n + j);
+        Values.write(
+            (values[i * n + j] - average) * inverse * weights[j] + offsets[j], y, (long) i * n + j);
       }
       Values.write(average, mean, i);
       Values.write(inverse, inverseDeviation, i);
@@ -32,7 +40,15 @@ final class ReferenceLayers {
   /// With h = (x - mean) · inverseDeviation and w = dy · gamma: dx = inverseDeviation · (w - avg(w) - h · avg(w · h)), averages over a row;
   /// dgamma = sum of dy · h and dbeta = sum of dy over the rows.
   static void layerNormBackward(
-      Tensor x, Tensor gamma, Tensor mean, Tensor inverseDeviation, Tensor dy, Tensor dx, Tensor dgamma, Tensor dbeta, boolean accumulate) {
+      Tensor x,
+      Tensor gamma,
+      Tensor mean,
+      Tensor inverseDeviation,
+      Tensor dy,
+      Tensor dx,
+      Tensor dgamma,
+      Tensor dbeta,
+      boolean accumulate) {
     int m = (int) x.shape().dim(0);
     int n = (int) x.shape().dim(1);
     double[] values = Values.read(x);
@@ -55,7 +71,10 @@ final class ReferenceLayers {
       }
       for (int j = 0; j < n; j++) {
         double h = (values[i * n + j] - average) * inverse;
-        Values.write(inverse * (gradients[i * n + j] * weights[j] - averageW - h * averageWh), dx, (long) i * n + j);
+        Values.write(
+            inverse * (gradients[i * n + j] * weights[j] - averageW - h * averageWh),
+            dx,
+            (long) i * n + j);
       }
     }
     Values.write(dweights, dgamma, accumulate);
@@ -131,7 +150,16 @@ final class ReferenceLayers {
     for (int i = 0; i < values.length; i++) {
       if (values[i] < 0 || values[i] >= bound) {
         throw new IndexOutOfBoundsException(
-            operation + ": " + what + " " + values[i] + " at row " + i + " is not in [0, " + bound + ")");
+            operation
+                + ": "
+                + what
+                + " "
+                + values[i]
+                + " at row "
+                + i
+                + " is not in [0, "
+                + bound
+                + ")");
       }
     }
     return values;
@@ -141,7 +169,8 @@ final class ReferenceLayers {
     int[] values = Values.ids(targets);
     for (int i = 0; i < values.length; i++) {
       if (values[i] >= bound) {
-        throw new IndexOutOfBoundsException("crossEntropy: target " + values[i] + " at row " + i + " is not below " + bound);
+        throw new IndexOutOfBoundsException(
+            "crossEntropy: target " + values[i] + " at row " + i + " is not below " + bound);
       }
     }
     return values;

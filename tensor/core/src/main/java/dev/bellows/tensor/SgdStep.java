@@ -9,7 +9,13 @@ package dev.bellows.tensor;
 /// @param weightDecay coupled decay
 /// @param gradientScale factor on the gradient
 /// @param step t, counted from 1
-public record SgdStep(double learningRate, double momentum, boolean nesterov, double weightDecay, double gradientScale, long step) {
+public record SgdStep(
+    double learningRate,
+    double momentum,
+    boolean nesterov,
+    double weightDecay,
+    double gradientScale,
+    long step) {
   public SgdStep {
     if (step < 1) {
       throw new IllegalArgumentException("SGD counts its steps from 1, not " + step);

@@ -19,7 +19,8 @@ public final class Shape {
         throw new IllegalArgumentException("a dim is negative in " + Arrays.toString(dims));
       }
       if (Math.multiplyHigh(product, dim) != 0 || product * dim < 0) {
-        throw new IllegalArgumentException("the dims " + Arrays.toString(dims) + " multiply to more than a long holds");
+        throw new IllegalArgumentException(
+            "the dims " + Arrays.toString(dims) + " multiply to more than a long holds");
       }
       product *= dim;
     }

@@ -21,7 +21,8 @@ public final class Tensor implements AutoCloseable {
     this.shape = shape;
     this.storage = storage;
     this.byteOffset = byteOffset;
-    this.segment = storage.segment().asSlice(byteOffset, Math.multiplyExact(shape.elements(), dtype.bytes()));
+    this.segment =
+        storage.segment().asSlice(byteOffset, Math.multiplyExact(shape.elements(), dtype.bytes()));
   }
 
   /// Element type.
@@ -63,7 +64,8 @@ public final class Tensor implements AutoCloseable {
   public Tensor view(long... dims) {
     Shape other = Shape.of(dims);
     if (other.elements() != elements()) {
-      throw new IllegalArgumentException("a tensor of shape " + shape + " cannot be viewed as " + other);
+      throw new IllegalArgumentException(
+          "a tensor of shape " + shape + " cannot be viewed as " + other);
     }
     return new Tensor(dtype, other, storage, byteOffset);
   }

@@ -79,7 +79,9 @@ final class Values {
     MemorySegment segment = x.segment();
     switch (x.dtype()) {
       case I64 -> segment.setAtIndex(JAVA_LONG, index, value);
-      case I32 -> segment.setAtIndex(JAVA_INT, index, Math.clamp(value, Integer.MIN_VALUE, Integer.MAX_VALUE));
+      case I32 ->
+          segment.setAtIndex(
+              JAVA_INT, index, Math.clamp(value, Integer.MIN_VALUE, Integer.MAX_VALUE));
       case U8 -> segment.setAtIndex(JAVA_BYTE, index, (byte) Math.clamp(value, 0, 255));
       case BOOL -> segment.setAtIndex(JAVA_BYTE, index, (byte) (value != 0 ? 1 : 0));
       case F64, F32, BF16, F16 -> write((double) value, x, index);

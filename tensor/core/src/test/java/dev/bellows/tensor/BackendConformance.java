@@ -62,17 +62,17 @@ public abstract class BackendConformance {
 
   private List<OperationCase> allCases() {
     return Stream.of(
-        ElementwiseCases.moving(),
-        ElementwiseCases.copies(copiedDTypes()),
-        ElementwiseCases.activations(),
-        ElementwiseCases.reductions(),
-        ElementwiseCases.updates(),
-        LayerCases.products(),
-        LayerCases.columnSums(),
-        LayerCases.layerNorms(),
-        LayerCases.embeddings(),
-        LayerCases.losses(),
-        LayerCases.attentions())
+            ElementwiseCases.moving(),
+            ElementwiseCases.copies(copiedDTypes()),
+            ElementwiseCases.activations(),
+            ElementwiseCases.reductions(),
+            ElementwiseCases.updates(),
+            LayerCases.products(),
+            LayerCases.columnSums(),
+            LayerCases.layerNorms(),
+            LayerCases.embeddings(),
+            LayerCases.losses(),
+            LayerCases.attentions())
         .flatMap(List::stream)
         .toList();
   }
@@ -80,37 +80,48 @@ public abstract class BackendConformance {
   /// One test per operation; a failure names the case and the seed.
   private Stream<DynamicNode> perOperation(Function<OperationCase, Runnable> check) {
     return cases.stream()
-        .collect(Collectors.groupingBy(c -> c.name().split(" ", 2)[0], LinkedHashMap::new, Collectors.toList()))
+        .collect(
+            Collectors.groupingBy(
+                c -> c.name().split(" ", 2)[0], LinkedHashMap::new, Collectors.toList()))
         .entrySet()
         .stream()
         .map(
-            operation -> DynamicContainer.dynamicContainer(
-                operation.getKey(),
-                operation.getValue().stream().map(c -> DynamicTest.dynamicTest(c.name(), () -> check.apply(c).run()))));
+            operation ->
+                DynamicContainer.dynamicContainer(
+                    operation.getKey(),
+                    operation.getValue().stream()
+                        .map(c -> DynamicTest.dynamicTest(c.name(), () -> check.apply(c).run()))));
   }
 
   @TestFactory
   Stream<DynamicNode> matchesReference() {
     return perOperation(
-        operation -> () -> {
-          OperationRunner.Outcome expected = OperationRunner.run(reference, operation, ALIGNED, false);
-          OperationRunner.Outcome aligned = OperationRunner.run(backends.getLast(), operation, ALIGNED, true);
-          OperationRunner.compare(operation, expected, aligned, true);
-          OperationRunner.Outcome unaligned = OperationRunner.run(backends.getLast(), operation, UNALIGNED, true);
-          OperationRunner.sameBits(operation, "another alignment", aligned, unaligned);
-        });
+        operation ->
+            () -> {
+              OperationRunner.Outcome expected =
+                  OperationRunner.run(reference, operation, ALIGNED, false);
+              OperationRunner.Outcome aligned =
+                  OperationRunner.run(backends.getLast(), operation, ALIGNED, true);
+              OperationRunner.compare(operation, expected, aligned, true);
+              OperationRunner.Outcome unaligned =
+                  OperationRunner.run(backends.getLast(), operation, UNALIGNED, true);
+              OperationRunner.sameBits(operation, "another alignment", aligned, unaligned);
+            });
   }
 
   @TestFactory
   Stream<DynamicNode> bitsDoNotDependOnThreads() {
     return perOperation(
-        operation -> () -> {
-          OperationRunner.Outcome one = OperationRunner.run(backends.getFirst(), operation, ALIGNED, true);
-          for (int threads = 2; threads <= backends.size(); threads++) {
-            OperationRunner.Outcome many = OperationRunner.run(backends.get(threads - 1), operation, ALIGNED, true);
-            OperationRunner.sameBits(operation, threads + " threads", one, many);
-          }
-        });
+        operation ->
+            () -> {
+              OperationRunner.Outcome one =
+                  OperationRunner.run(backends.getFirst(), operation, ALIGNED, true);
+              for (int threads = 2; threads <= backends.size(); threads++) {
+                OperationRunner.Outcome many =
+                    OperationRunner.run(backends.get(threads - 1), operation, ALIGNED, true);
+                OperationRunner.sameBits(operation, threads + " threads", one, many);
+              }
+            });
   }
 
   /// A case of several arguments, each in turn with a wrong shape or dtype; small cases are enough.
@@ -118,7 +129,14 @@ public abstract class BackendConformance {
   Stream<DynamicNode> refusesWrongArgumentsBeforeWriting() {
     return cases.stream()
         .filter(c -> c.arguments().size() > 1 && !c.name().startsWith("copy"))
-        .filter(c -> c.arguments().stream().allMatch(a -> a.shape().elements() > 1 && a.shape().elements() < 1000 && a.alias().isEmpty()))
+        .filter(
+            c ->
+                c.arguments().stream()
+                    .allMatch(
+                        a ->
+                            a.shape().elements() > 1
+                                && a.shape().elements() < 1000
+                                && a.alias().isEmpty()))
         .flatMap(c -> OperationRunner.broken(c).stream())
         .map(broken -> DynamicTest.dynamicTest(broken.name(), () -> refused(broken)));
   }
@@ -127,7 +145,8 @@ public abstract class BackendConformance {
     refused(broken, IllegalArgumentException.class, backends.getFirst());
   }
 
-  private static void refused(OperationCase broken, Class<? extends RuntimeException> error, Backend backend) {
+  private static void refused(
+      OperationCase broken, Class<? extends RuntimeException> error, Backend backend) {
     OperationCase watched =
         new OperationCase(
             broken.name(),
@@ -140,7 +159,8 @@ public abstract class BackendConformance {
     OperationRunner.Outcome outcome = OperationRunner.run(backend, watched, ALIGNED, false);
     for (OperationCase.Argument argument : broken.arguments()) {
       byte[] after = outcome.contents().get(argument.name());
-      assertArrayEquals(argument.content(), after, () -> broken + ": " + argument.name() + " was written");
+      assertArrayEquals(
+          argument.content(), after, () -> broken + ": " + argument.name() + " was written");
     }
   }
 
@@ -158,18 +178,29 @@ public abstract class BackendConformance {
   void idsOutsideTheTableAreRefusedBeforeWriting() {
     for (int bad : new int[] {-1, 5, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
       outOfBounds(
-          OperationCase.of("embedding", bad).ids("ids", 0, bad).input("table", new float[10], 5, 2)
+          OperationCase.of("embedding", bad)
+              .ids("ids", 0, bad)
+              .input("table", new float[10], 5, 2)
               .updated("out", new float[4], OperationCase.Tolerance.EXACT, 2, 2)
-              .call((b, t) -> b.embedding(t.apply("ids"), t.apply("table"), t.apply("out"), false)));
+              .call(
+                  (b, t) -> b.embedding(t.apply("ids"), t.apply("table"), t.apply("out"), false)));
       outOfBounds(
-          OperationCase.of("embeddingBackward", bad).ids("ids", 0, bad).input("dout", new float[] {1, 1, 1, 1}, 2, 2)
+          OperationCase.of("embeddingBackward", bad)
+              .ids("ids", 0, bad)
+              .input("dout", new float[] {1, 1, 1, 1}, 2, 2)
               .updated("dtable", new float[10], OperationCase.Tolerance.EXACT, 5, 2)
-              .call((b, t) -> b.embeddingBackward(t.apply("ids"), t.apply("dout"), t.apply("dtable"))));
+              .call(
+                  (b, t) ->
+                      b.embeddingBackward(t.apply("ids"), t.apply("dout"), t.apply("dtable"))));
       if (bad >= 0) {
         outOfBounds(
-            OperationCase.of("crossEntropy", bad).input("logits", new float[10], 2, 5).ids("targets", 0, bad)
+            OperationCase.of("crossEntropy", bad)
+                .input("logits", new float[10], 2, 5)
+                .ids("targets", 0, bad)
                 .updated("losses", new float[2], OperationCase.Tolerance.EXACT, 2)
-                .call((b, t) -> b.crossEntropy(t.apply("logits"), t.apply("targets"), t.apply("losses"))));
+                .call(
+                    (b, t) ->
+                        b.crossEntropy(t.apply("logits"), t.apply("targets"), t.apply("losses"))));
       }
     }
   }
@@ -180,10 +211,15 @@ public abstract class BackendConformance {
 
   @Test
   void anyThreadMayCallInTurn() throws InterruptedException {
-    OperationCase operation = cases.stream().filter(c -> c.name().startsWith("gemmBias")).toList().getLast();
-    OperationRunner.Outcome here = OperationRunner.run(backends.getLast(), operation, ALIGNED, true);
+    OperationCase operation =
+        cases.stream().filter(c -> c.name().startsWith("gemmBias")).toList().getLast();
+    OperationRunner.Outcome here =
+        OperationRunner.run(backends.getLast(), operation, ALIGNED, true);
     OperationRunner.Outcome[] there = new OperationRunner.Outcome[1];
-    Thread thread = new Thread(() -> there[0] = OperationRunner.run(backends.getLast(), operation, ALIGNED, true), "other caller");
+    Thread thread =
+        new Thread(
+            () -> there[0] = OperationRunner.run(backends.getLast(), operation, ALIGNED, true),
+            "other caller");
     thread.start();
     thread.join();
     OperationRunner.sameBits(operation, "another calling thread", here, there[0]);
@@ -192,10 +228,14 @@ public abstract class BackendConformance {
   /// A shard of a flat buffer is updated to the bits that it has in the whole, wherever it was cut: vector tails compute like vector bodies.
   @Test
   void updatesOfSlicesHaveTheBitsOfTheWhole() {
-    List<OperationCase> whole = cases.stream().filter(c -> c.name().startsWith("adamW [4097") || c.name().startsWith("sgd [4097")).toList();
+    List<OperationCase> whole =
+        cases.stream()
+            .filter(c -> c.name().startsWith("adamW [4097") || c.name().startsWith("sgd [4097"))
+            .toList();
     assertEquals(12, whole.size());
     for (OperationCase operation : whole) {
-      OperationRunner.Outcome expected = OperationRunner.run(backends.getLast(), operation, ALIGNED, false);
+      OperationRunner.Outcome expected =
+          OperationRunner.run(backends.getLast(), operation, ALIGNED, false);
       for (int cut : new int[] {1, 1000, 4091, 4096}) {
         OperationCase inParts =
             new OperationCase(
@@ -203,10 +243,13 @@ public abstract class BackendConformance {
                 operation.arguments(),
                 (backend, tensors) -> {
                   operation.call().run(backend, name -> tensors.apply(name).slice(0, cut));
-                  return operation.call().run(backend, name -> tensors.apply(name).slice(cut, 4097 - cut));
+                  return operation
+                      .call()
+                      .run(backend, name -> tensors.apply(name).slice(cut, 4097 - cut));
                 },
                 operation.scalarTolerance());
-        OperationRunner.Outcome actual = OperationRunner.run(backends.getLast(), inParts, ALIGNED, false);
+        OperationRunner.Outcome actual =
+            OperationRunner.run(backends.getLast(), inParts, ALIGNED, false);
         OperationRunner.sameBits(operation, "a cut at " + cut, expected, actual);
       }
     }
@@ -218,8 +261,10 @@ public abstract class BackendConformance {
     try (Tensor x = backend.allocate(DType.F32, Shape.of(3), Category.WORKSPACE)) {
       for (int bytes : new int[] {0, 11, 13, 16}) {
         MemorySegment host = MemorySegment.ofArray(new byte[bytes]);
-        assertThrows(IllegalArgumentException.class, () -> backend.upload(host, x), bytes + " bytes up");
-        assertThrows(IllegalArgumentException.class, () -> backend.download(x, host), bytes + " bytes down");
+        assertThrows(
+            IllegalArgumentException.class, () -> backend.upload(host, x), bytes + " bytes up");
+        assertThrows(
+            IllegalArgumentException.class, () -> backend.download(x, host), bytes + " bytes down");
       }
     }
   }
@@ -243,8 +288,14 @@ public abstract class BackendConformance {
   @Test
   void bannerAndFingerprintSaySomething() {
     for (Backend backend : backends) {
-      assertTrue(!backend.name().isBlank() && !backend.description().isBlank() && !backend.description().contains("\n"));
-      assertEquals(backends.getFirst().fingerprint(), backend.fingerprint(), "threads do not change the bits, nor the fingerprint");
+      assertTrue(
+          !backend.name().isBlank()
+              && !backend.description().isBlank()
+              && !backend.description().contains("\n"));
+      assertEquals(
+          backends.getFirst().fingerprint(),
+          backend.fingerprint(),
+          "threads do not change the bits, nor the fingerprint");
     }
   }
 

@@ -18,22 +18,33 @@ final class ElementwiseCases {
     List<OperationCase> cases = new ArrayList<>();
     for (int n : SIZES) {
       TestData data = new TestData("moving " + n);
-      cases.add(OperationCase.of("fill", n).output("x", Tolerance.EXACT, n).call((b, t) -> b.fill(t.apply("x"), -2.5)));
-      cases.add(OperationCase.of("fill", n, "zero").output("x", Tolerance.EXACT, n).call((b, t) -> b.fill(t.apply("x"), 0)));
+      cases.add(
+          OperationCase.of("fill", n)
+              .output("x", Tolerance.EXACT, n)
+              .call((b, t) -> b.fill(t.apply("x"), -2.5)));
+      cases.add(
+          OperationCase.of("fill", n, "zero")
+              .output("x", Tolerance.EXACT, n)
+              .call((b, t) -> b.fill(t.apply("x"), 0)));
       cases.add(scale(n, data.normals(n), 0.375, Tolerance.EXACT));
-      // The factor may be rounded to F32 before the product is; the oracle's product is rounded once, too.
+      // The factor may be rounded to F32 before the product is; the oracle's product is rounded
+      // once, too.
       cases.add(scale(n, data.normals(n), 0.1, Tolerance.f32(3, 0)));
       float[] a = data.normals(n);
       float[] c = data.normals(n);
       cases.add(add(n, a, c, "").call((b, t) -> b.add(t.apply("a"), t.apply("b"), t.apply("out"))));
-      cases.add(add(n, a, c, "a").call((b, t) -> b.add(t.apply("a"), t.apply("b"), t.apply("out"))));
-      cases.add(add(n, a, c, "b").call((b, t) -> b.add(t.apply("a"), t.apply("b"), t.apply("out"))));
+      cases.add(
+          add(n, a, c, "a").call((b, t) -> b.add(t.apply("a"), t.apply("b"), t.apply("out"))));
+      cases.add(
+          add(n, a, c, "b").call((b, t) -> b.add(t.apply("a"), t.apply("b"), t.apply("out"))));
     }
     return cases;
   }
 
   private static OperationCase scale(int n, float[] x, double factor, Tolerance tolerance) {
-    return OperationCase.of("scale", n, factor).updated("x", x, tolerance, n).call((b, t) -> b.scale(t.apply("x"), factor));
+    return OperationCase.of("scale", n, factor)
+        .updated("x", x, tolerance, n)
+        .call((b, t) -> b.scale(t.apply("x"), factor));
   }
 
   private static OperationCase.Builder add(int n, float[] a, float[] c, String alias) {
@@ -47,8 +58,32 @@ final class ElementwiseCases {
   /// Copies between each pair of `dtypes`, exact to the bit: ties, halves, infinities, NaN, values out of range.
   static List<OperationCase> copies(Set<DType> dtypes) {
     float[] special = {
-      0, -0f, 1, -1, 0.5f, 1.5f, 2.5f, -2.5f, 255, 256, 300, -7.9f, 1.00390625f, 1.01171875f, 3.4e38f, 65504, 65520, 1e-8f, 6e-8f,
-      3e9f, -3e9f, 1e19f, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, Float.NaN, Float.MIN_VALUE
+      0,
+      -0f,
+      1,
+      -1,
+      0.5f,
+      1.5f,
+      2.5f,
+      -2.5f,
+      255,
+      256,
+      300,
+      -7.9f,
+      1.00390625f,
+      1.01171875f,
+      3.4e38f,
+      65504,
+      65520,
+      1e-8f,
+      6e-8f,
+      3e9f,
+      -3e9f,
+      1e19f,
+      Float.POSITIVE_INFINITY,
+      Float.NEGATIVE_INFINITY,
+      Float.NaN,
+      Float.MIN_VALUE
     };
     float[] values = new float[1025];
     float[] random = new TestData("copies").normals(values.length, 0, 100);
@@ -93,11 +128,21 @@ final class ElementwiseCases {
       }
       float[] dy = data.normals(n);
       // 1 + tanh cancels for negative x: the error is relative to x, not to the result.
-      Tolerance value = (i, expected) -> 8 * 0x1.0p-24 * Math.min(12, Math.abs(x[i])) + 8 * 0x1.0p-24 * Math.abs(expected);
-      Tolerance slope = (i, expected) -> 8 * 0x1.0p-24 * (4 + Math.abs(expected)) * (1 + Math.abs(dy[i]));
-      cases.add(OperationCase.of("gelu", n).input("x", x, n).output("y", value, n).call((b, t) -> b.gelu(t.apply("x"), t.apply("y"))));
+      Tolerance value =
+          (i, expected) ->
+              8 * 0x1.0p-24 * Math.min(12, Math.abs(x[i])) + 8 * 0x1.0p-24 * Math.abs(expected);
+      Tolerance slope =
+          (i, expected) -> 8 * 0x1.0p-24 * (4 + Math.abs(expected)) * (1 + Math.abs(dy[i]));
       cases.add(
-          OperationCase.of("relu", n).input("x", x, n).output("y", Tolerance.EXACT, n).call((b, t) -> b.relu(t.apply("x"), t.apply("y"))));
+          OperationCase.of("gelu", n)
+              .input("x", x, n)
+              .output("y", value, n)
+              .call((b, t) -> b.gelu(t.apply("x"), t.apply("y"))));
+      cases.add(
+          OperationCase.of("relu", n)
+              .input("x", x, n)
+              .output("y", Tolerance.EXACT, n)
+              .call((b, t) -> b.relu(t.apply("x"), t.apply("y"))));
       for (String alias : List.of("", "dy")) {
         cases.add(
             backward("geluBackward", n, x, dy, slope, alias)
@@ -109,12 +154,15 @@ final class ElementwiseCases {
     }
     float[] broken = {Float.NaN, -1, 1, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY};
     cases.add(
-        OperationCase.of("relu", "NaN stays").input("x", broken, 5).output("y", Tolerance.EXACT, 5)
+        OperationCase.of("relu", "NaN stays")
+            .input("x", broken, 5)
+            .output("y", Tolerance.EXACT, 5)
             .call((b, t) -> b.relu(t.apply("x"), t.apply("y"))));
     return cases;
   }
 
-  private static OperationCase.Builder backward(String operation, int n, float[] x, float[] dy, Tolerance tolerance, String alias) {
+  private static OperationCase.Builder backward(
+      String operation, int n, float[] x, float[] dy, Tolerance tolerance, String alias) {
     return OperationCase.of(operation, n, "dx is " + alias)
         .input("x", x, n)
         .input("dy", dy, n)
@@ -130,7 +178,8 @@ final class ElementwiseCases {
       cases.add(sum("squaredNorm", n, x));
     }
     for (int at : new int[] {0, 4095, 4096, 9000}) {
-      for (float special : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, 3e38f}) {
+      for (float special :
+          new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, 3e38f}) {
         float[] x = new TestData("reductions special").normals(9001);
         x[at] = special;
         cases.add(sum("squaredNorm", special + " at " + at, x));
@@ -149,7 +198,9 @@ final class ElementwiseCases {
     double bound = Double.isFinite(magnitude) ? x.length * 0x1.0p-53 * magnitude : 0;
     return OperationCase.of(operation, detail)
         .input("x", x, x.length)
-        .scalar((i, expected) -> bound, (b, t) -> operation.equals("sum") ? b.sum(t.apply("x")) : b.squaredNorm(t.apply("x")));
+        .scalar(
+            (i, expected) -> bound,
+            (b, t) -> operation.equals("sum") ? b.sum(t.apply("x")) : b.squaredNorm(t.apply("x")));
   }
 
   static List<OperationCase> updates() {
@@ -178,7 +229,14 @@ final class ElementwiseCases {
         .input("gradient", data.normals(n), n)
         .updated("firstMoment", data.normals(n), tolerance, n)
         .updated("secondMoment", second, tolerance, n)
-        .call((b, t) -> b.adamW(step, t.apply("parameter"), t.apply("gradient"), t.apply("firstMoment"), t.apply("secondMoment")));
+        .call(
+            (b, t) ->
+                b.adamW(
+                    step,
+                    t.apply("parameter"),
+                    t.apply("gradient"),
+                    t.apply("firstMoment"),
+                    t.apply("secondMoment")));
   }
 
   private static OperationCase sgd(int n, SgdStep step) {
@@ -189,7 +247,11 @@ final class ElementwiseCases {
             .updated("parameter", data.normals(n), tolerance, n)
             .input("gradient", data.normals(n), n);
     // The first step must not read the buffer.
-    builder = step.step() == 1 ? builder.output("momentum", tolerance, n) : builder.updated("momentum", data.normals(n), tolerance, n);
-    return builder.call((b, t) -> b.sgd(step, t.apply("parameter"), t.apply("gradient"), t.apply("momentum")));
+    builder =
+        step.step() == 1
+            ? builder.output("momentum", tolerance, n)
+            : builder.updated("momentum", data.normals(n), tolerance, n);
+    return builder.call(
+        (b, t) -> b.sgd(step, t.apply("parameter"), t.apply("gradient"), t.apply("momentum")));
   }
 }

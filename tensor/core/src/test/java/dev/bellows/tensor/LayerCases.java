@@ -11,13 +11,30 @@ final class LayerCases {
 
   static List<OperationCase> products() {
     int[][] sizes = {
-      {0, 5, 3}, {3, 0, 2}, {2, 3, 0}, {1, 1, 1}, {7, 13, 5}, {1, 65, 257}, {63, 64, 65}, {65, 63, 257}, {257, 65, 64}, {1025, 33, 17},
-      {129, 257, 130}, {17, 1025, 3}, {10, 10, 1025}
+      {0, 5, 3},
+      {3, 0, 2},
+      {2, 3, 0},
+      {1, 1, 1},
+      {7, 13, 5},
+      {1, 65, 257},
+      {63, 64, 65},
+      {65, 63, 257},
+      {257, 65, 64},
+      {1025, 33, 17},
+      {129, 257, 130},
+      {17, 1025, 3},
+      {10, 10, 1025}
     };
     List<OperationCase> cases = new ArrayList<>();
     for (int[] size : sizes) {
       for (int flags = 0; flags < 16; flags++) {
-        cases.add(product(size[0], size[1], size[2], new Gemm((flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0), (flags & 8) != 0));
+        cases.add(
+            product(
+                size[0],
+                size[1],
+                size[2],
+                new Gemm((flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0),
+                (flags & 8) != 0));
       }
     }
     return cases;
@@ -27,30 +44,43 @@ final class LayerCases {
     TestData data = new TestData("gemm " + m + " " + n + " " + k);
     OperationCase.Builder builder =
         OperationCase.of(biased ? "gemmBias" : "gemm", m, n, k, spec)
-            .input("a", data.normals((long) m * k), spec.transposeA() ? new long[] {k, m} : new long[] {m, k})
-            .input("b", data.normals((long) k * n), spec.transposeB() ? new long[] {n, k} : new long[] {k, n});
+            .input(
+                "a",
+                data.normals((long) m * k),
+                spec.transposeA() ? new long[] {k, m} : new long[] {m, k})
+            .input(
+                "b",
+                data.normals((long) k * n),
+                spec.transposeB() ? new long[] {n, k} : new long[] {k, n});
     builder = biased ? builder.input("bias", data.normals(n), n) : builder;
     Tolerance tolerance = Tolerance.normalSum(k + 2);
-    builder = spec.accumulate()
-        ? builder.updated("c", data.normals((long) m * n), tolerance, m, n)
-        : builder.output("c", tolerance, m, n);
+    builder =
+        spec.accumulate()
+            ? builder.updated("c", data.normals((long) m * n), tolerance, m, n)
+            : builder.output("c", tolerance, m, n);
     return biased
-        ? builder.call((b, t) -> b.gemmBias(spec, t.apply("a"), t.apply("b"), t.apply("bias"), t.apply("c")))
+        ? builder.call(
+            (b, t) -> b.gemmBias(spec, t.apply("a"), t.apply("b"), t.apply("bias"), t.apply("c")))
         : builder.call((b, t) -> b.gemm(spec, t.apply("a"), t.apply("b"), t.apply("c")));
   }
 
   static List<OperationCase> columnSums() {
     List<OperationCase> cases = new ArrayList<>();
-    for (int[] size : new int[][] {{0, 5}, {1, 1}, {1, 65}, {63, 7}, {64, 64}, {65, 257}, {1025, 33}, {4099, 3}, {5, 1025}}) {
+    for (int[] size :
+        new int[][] {
+          {0, 5}, {1, 1}, {1, 65}, {63, 7}, {64, 64}, {65, 257}, {1025, 33}, {4099, 3}, {5, 1025}
+        }) {
       TestData data = new TestData("columnSums " + Arrays.toString(size));
       Tolerance tolerance = Tolerance.normalSum(size[0] + 1);
       for (boolean accumulate : new boolean[] {false, true}) {
         OperationCase.Builder builder =
-            OperationCase.of("columnSums", size, accumulate).input("x", data.normals((long) size[0] * size[1]), size[0], size[1])
+            OperationCase.of("columnSums", size, accumulate)
+                .input("x", data.normals((long) size[0] * size[1]), size[0], size[1])
                 .breakDim(1);
-        builder = accumulate
-            ? builder.updated("out", data.normals(size[1]), tolerance, size[1])
-            : builder.output("out", tolerance, size[1]);
+        builder =
+            accumulate
+                ? builder.updated("out", data.normals(size[1]), tolerance, size[1])
+                : builder.output("out", tolerance, size[1]);
         cases.add(builder.call((b, t) -> b.columnSums(t.apply("x"), t.apply("out"), accumulate)));
       }
     }
@@ -85,8 +115,15 @@ final class LayerCases {
         .output("mean", Tolerance.f32(units, 1), m)
         .output("inverseDeviation", Tolerance.f32(units, 1 + offset / 100), m)
         .call(
-            (b, t) -> b.layerNorm(
-                t.apply("x"), t.apply("gamma"), t.apply("beta"), 1e-5, t.apply("y"), t.apply("mean"), t.apply("inverseDeviation")));
+            (b, t) ->
+                b.layerNorm(
+                    t.apply("x"),
+                    t.apply("gamma"),
+                    t.apply("beta"),
+                    1e-5,
+                    t.apply("y"),
+                    t.apply("mean"),
+                    t.apply("inverseDeviation")));
   }
 
   private static OperationCase layerNormBackward(int m, int n, boolean accumulate, String alias) {
@@ -119,46 +156,79 @@ final class LayerCases {
             .input("dy", data.normals((long) m * n), m, n)
             .output("dx", Tolerance.f32(units, 4 * steepest), m, n)
             .aliased(alias);
-    builder = accumulate
-        ? builder.updated("dgamma", data.normals(n), sums, n).updated("dbeta", data.normals(n), sums, n)
-        : builder.output("dgamma", sums, n).output("dbeta", sums, n);
+    builder =
+        accumulate
+            ? builder
+                .updated("dgamma", data.normals(n), sums, n)
+                .updated("dbeta", data.normals(n), sums, n)
+            : builder.output("dgamma", sums, n).output("dbeta", sums, n);
     return builder.call(
-        (b, t) -> b.layerNormBackward(
-            t.apply("x"), t.apply("gamma"), t.apply("mean"), t.apply("inverseDeviation"), t.apply("dy"), t.apply("dx"),
-            t.apply("dgamma"), t.apply("dbeta"), accumulate));
+        (b, t) ->
+            b.layerNormBackward(
+                t.apply("x"),
+                t.apply("gamma"),
+                t.apply("mean"),
+                t.apply("inverseDeviation"),
+                t.apply("dy"),
+                t.apply("dx"),
+                t.apply("dgamma"),
+                t.apply("dbeta"),
+                accumulate));
   }
 
   static List<OperationCase> embeddings() {
     List<OperationCase> cases = new ArrayList<>();
-    for (int[] size : new int[][] {{0, 3, 5}, {1, 1, 1}, {7, 5, 3}, {65, 257, 64}, {1025, 65, 33}, {257, 3, 65}}) {
+    for (int[] size :
+        new int[][] {
+          {0, 3, 5}, {1, 1, 1}, {7, 5, 3}, {65, 257, 64}, {1025, 65, 33}, {257, 3, 65}
+        }) {
       int m = size[0];
       int v = size[1];
       int n = size[2];
       TestData data = new TestData("embedding " + Arrays.toString(size));
       int[] ids = data.ids(m, v);
       float[] table = data.normals((long) v * n);
-      OperationCase.Builder gather = OperationCase.of("embedding", m, v, n).ids("ids", ids).input("table", table, v, n).breakDim(1);
+      OperationCase.Builder gather =
+          OperationCase.of("embedding", m, v, n)
+              .ids("ids", ids)
+              .input("table", table, v, n)
+              .breakDim(1);
       cases.add(
-          gather.output("out", Tolerance.EXACT, m, n)
-              .call((b, t) -> b.embedding(t.apply("ids"), t.apply("table"), t.apply("out"), false)));
-      OperationCase.Builder adding = OperationCase.of("embedding", m, v, n, "+=").ids("ids", ids).input("table", table, v, n).breakDim(1);
+          gather
+              .output("out", Tolerance.EXACT, m, n)
+              .call(
+                  (b, t) -> b.embedding(t.apply("ids"), t.apply("table"), t.apply("out"), false)));
+      OperationCase.Builder adding =
+          OperationCase.of("embedding", m, v, n, "+=")
+              .ids("ids", ids)
+              .input("table", table, v, n)
+              .breakDim(1);
       cases.add(
-          adding.updated("out", data.normals((long) m * n), Tolerance.EXACT, m, n)
+          adding
+              .updated("out", data.normals((long) m * n), Tolerance.EXACT, m, n)
               .call((b, t) -> b.embedding(t.apply("ids"), t.apply("table"), t.apply("out"), true)));
       int[] uses = new int[v];
       Arrays.stream(ids).forEach(id -> uses[id]++);
-      Tolerance tolerance = (i, expected) -> uses[i / n] == 0 ? 0 : Tolerance.normalSum(uses[i / n] + 1).at(i, expected);
+      Tolerance tolerance =
+          (i, expected) ->
+              uses[i / n] == 0 ? 0 : Tolerance.normalSum(uses[i / n] + 1).at(i, expected);
       cases.add(
-          OperationCase.of("embeddingBackward", m, v, n).ids("ids", ids).input("dout", data.normals((long) m * n), m, n)
-              .updated("dtable", table, tolerance, v, n).breakDim(1)
-              .call((b, t) -> b.embeddingBackward(t.apply("ids"), t.apply("dout"), t.apply("dtable"))));
+          OperationCase.of("embeddingBackward", m, v, n)
+              .ids("ids", ids)
+              .input("dout", data.normals((long) m * n), m, n)
+              .updated("dtable", table, tolerance, v, n)
+              .breakDim(1)
+              .call(
+                  (b, t) ->
+                      b.embeddingBackward(t.apply("ids"), t.apply("dout"), t.apply("dtable"))));
     }
     return cases;
   }
 
   static List<OperationCase> losses() {
     List<OperationCase> cases = new ArrayList<>();
-    for (int[] size : new int[][] {{0, 5}, {1, 1}, {7, 10}, {65, 257}, {3, 1025}, {257, 65}, {1025, 7}}) {
+    for (int[] size :
+        new int[][] {{0, 5}, {1, 1}, {7, 10}, {65, 257}, {3, 1025}, {257, 65}, {1025, 7}}) {
       for (double deviation : new double[] {1, 50}) {
         cases.addAll(losses(size[0], size[1], deviation));
       }
@@ -175,12 +245,19 @@ final class LayerCases {
     }
     // A logit of size L is rounded to L half units before it is the argument of exp or the loss.
     double units = 8 + 2 * Math.sqrt(v);
-    Tolerance loss = (i, expected) -> targets[i] < 0 ? 0 : Tolerance.f32(units, 4 * deviation).at(i, expected);
-    Tolerance gradient = (i, expected) -> targets[i / v] < 0 ? 0 : units * 0x1.0p-24 * (1 + deviation) * 0.3;
+    Tolerance loss =
+        (i, expected) -> targets[i] < 0 ? 0 : Tolerance.f32(units, 4 * deviation).at(i, expected);
+    Tolerance gradient =
+        (i, expected) -> targets[i / v] < 0 ? 0 : units * 0x1.0p-24 * (1 + deviation) * 0.3;
     List<OperationCase> cases = new ArrayList<>();
     cases.add(
-        OperationCase.of("crossEntropy", m, v, deviation).input("logits", logits, m, v).ids("targets", targets).output("losses", loss, m)
-            .call((b, t) -> b.crossEntropy(t.apply("logits"), t.apply("targets"), t.apply("losses"))));
+        OperationCase.of("crossEntropy", m, v, deviation)
+            .input("logits", logits, m, v)
+            .ids("targets", targets)
+            .output("losses", loss, m)
+            .call(
+                (b, t) ->
+                    b.crossEntropy(t.apply("logits"), t.apply("targets"), t.apply("losses"))));
     for (String alias : List.of("", "logits")) {
       cases.add(
           OperationCase.of("crossEntropyWithGradient", m, v, deviation, "dlogits is " + alias)
@@ -190,8 +267,13 @@ final class LayerCases {
               .output("dlogits", gradient, m, v)
               .aliased(alias)
               .call(
-                  (b, t) -> b.crossEntropyWithGradient(
-                      t.apply("logits"), t.apply("targets"), 0.3, t.apply("losses"), t.apply("dlogits"))));
+                  (b, t) ->
+                      b.crossEntropyWithGradient(
+                          t.apply("logits"),
+                          t.apply("targets"),
+                          0.3,
+                          t.apply("losses"),
+                          t.apply("dlogits"))));
     }
     return cases;
   }
@@ -224,7 +306,8 @@ final class LayerCases {
     int width = spec.heads() * spec.headWidth();
     float[] qkv = data.normals((long) rows * spec.packedWidth(), 0, deviation);
     float[] dout = data.normals((long) rows * width);
-    // Scores have the deviation of the squared data, so exp sees that many half units more; dots and sums grow like square roots.
+    // Scores have the deviation of the squared data, so exp sees that many half units more; dots
+    // and sums grow like square roots.
     double units = 2 * (Math.sqrt(spec.headWidth()) + Math.sqrt(spec.time()) + 8);
     double steepness = 1 + deviation * deviation;
     List<OperationCase> cases = new ArrayList<>();
@@ -233,7 +316,8 @@ final class LayerCases {
             .input("qkv", qkv, rows, spec.packedWidth())
             .output("out", Tolerance.f32(units * steepness, 2 * deviation), rows, width)
             .output("logSumExp", Tolerance.f32(units, 4 * steepness), (long) rows * spec.heads())
-            .call((b, t) -> b.attention(spec, t.apply("qkv"), t.apply("out"), t.apply("logSumExp")));
+            .call(
+                (b, t) -> b.attention(spec, t.apply("qkv"), t.apply("out"), t.apply("logSumExp")));
     cases.add(forward);
     OperationRunner.Outcome kept;
     try (Backend reference = new ReferenceBackend()) {
@@ -243,12 +327,22 @@ final class LayerCases {
         OperationCase.of("attentionBackward", spec, deviation)
             .input("qkv", qkv, rows, spec.packedWidth())
             .input("out", OperationRunner.floats(kept.contents().get("out")), rows, width)
-            .input("logSumExp", OperationRunner.floats(kept.contents().get("logSumExp")), (long) rows * spec.heads())
+            .input(
+                "logSumExp",
+                OperationRunner.floats(kept.contents().get("logSumExp")),
+                (long) rows * spec.heads())
             .input("dout", dout, rows, width)
-            .output("dqkv", Tolerance.f32(units * steepness, 4 * steepness), rows, spec.packedWidth())
+            .output(
+                "dqkv", Tolerance.f32(units * steepness, 4 * steepness), rows, spec.packedWidth())
             .call(
-                (b, t) -> b.attentionBackward(
-                    spec, t.apply("qkv"), t.apply("out"), t.apply("logSumExp"), t.apply("dout"), t.apply("dqkv"))));
+                (b, t) ->
+                    b.attentionBackward(
+                        spec,
+                        t.apply("qkv"),
+                        t.apply("out"),
+                        t.apply("logSumExp"),
+                        t.apply("dout"),
+                        t.apply("dqkv"))));
     return cases;
   }
 }

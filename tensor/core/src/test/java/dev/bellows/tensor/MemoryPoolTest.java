@@ -86,7 +86,9 @@ class MemoryPoolTest {
       assertEquals(bytes, storage.bytes());
       assertEquals(0, storage.segment().address() % 64, bytes + " bytes");
       long cost = pool.live();
-      assertTrue(cost >= bytes && cost <= Math.max(Math.max(64, bytes + 63), bytes * 9 / 8 + 1), bytes + " bytes cost " + cost);
+      assertTrue(
+          cost >= bytes && cost <= Math.max(Math.max(64, bytes + 63), bytes * 9 / 8 + 1),
+          bytes + " bytes cost " + cost);
       assertEquals(0, cost % 64);
       storage.release();
     }
@@ -153,7 +155,9 @@ class MemoryPoolTest {
   void surefireTurnsPoisonOn() {
     try (MemoryPool standard = new MemoryPool(new HostAllocator())) {
       Storage storage = standard.allocate(64, Category.WORKSPACE);
-      assertTrue(Float.isNaN(storage.segment().get(ValueLayout.JAVA_FLOAT, 0)), "run the tests with -Dbellows.memory.poison=true");
+      assertTrue(
+          Float.isNaN(storage.segment().get(ValueLayout.JAVA_FLOAT, 0)),
+          "run the tests with -Dbellows.memory.poison=true");
       storage.release();
     }
   }
@@ -174,7 +178,8 @@ class MemoryPoolTest {
   void closeReportsLeaksByCategory() {
     Storage leaked = pool.allocate(100, Category.GRADIENT);
     IllegalStateException report = assertThrows(IllegalStateException.class, pool::close);
-    assertEquals("1 buffers were never released, bytes by category: GRADIENT=128", report.getMessage());
+    assertEquals(
+        "1 buffers were never released, bytes by category: GRADIENT=128", report.getMessage());
     assertThrows(IllegalStateException.class, () -> pool.allocate(1, Category.GRADIENT));
     leaked.release();
     assertEquals(0, device.used, "a late release goes to the device");
@@ -195,17 +200,18 @@ class MemoryPoolTest {
       List<Future<Integer>> results = new ArrayList<>();
       for (int thread = 0; thread < threads; thread++) {
         int mark = thread;
-        Callable<Integer> work = () -> {
-          int faults = 0;
-          for (int i = 0; i < 5000; i++) {
-            Storage storage = pool.allocate(64 + i % 3 * 64, Category.WORKSPACE);
-            storage.segment().set(ValueLayout.JAVA_INT, 0, mark);
-            Thread.onSpinWait();
-            faults += storage.segment().get(ValueLayout.JAVA_INT, 0) == mark ? 0 : 1;
-            storage.release();
-          }
-          return faults;
-        };
+        Callable<Integer> work =
+            () -> {
+              int faults = 0;
+              for (int i = 0; i < 5000; i++) {
+                Storage storage = pool.allocate(64 + i % 3 * 64, Category.WORKSPACE);
+                storage.segment().set(ValueLayout.JAVA_INT, 0, mark);
+                Thread.onSpinWait();
+                faults += storage.segment().get(ValueLayout.JAVA_INT, 0) == mark ? 0 : 1;
+                storage.release();
+              }
+              return faults;
+            };
         results.add(executor.submit(work));
       }
       for (Future<Integer> result : results) {
@@ -221,17 +227,23 @@ class MemoryPoolTest {
   void racingReleasesFreeOnce() throws Exception {
     AtomicInteger freed = new AtomicInteger();
     int owners = 4000;
-    Storage storage = new Storage(MemorySegment.ofArray(new byte[8]), Device.HOST, Category.WORKSPACE, s -> freed.incrementAndGet());
+    Storage storage =
+        new Storage(
+            MemorySegment.ofArray(new byte[8]),
+            Device.HOST,
+            Category.WORKSPACE,
+            s -> freed.incrementAndGet());
     for (int i = 1; i < owners; i++) {
       storage.retain();
     }
     try (ExecutorService executor = Executors.newFixedThreadPool(4)) {
       for (int thread = 0; thread < 4; thread++) {
-        executor.submit(() -> {
-          for (int i = 0; i < owners / 4; i++) {
-            storage.release();
-          }
-        });
+        executor.submit(
+            () -> {
+              for (int i = 0; i < owners / 4; i++) {
+                storage.release();
+              }
+            });
       }
     }
     assertEquals(1, freed.get());

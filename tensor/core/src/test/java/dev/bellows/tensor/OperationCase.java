@@ -52,7 +52,15 @@ record OperationCase(String name, List<Argument> arguments, Call call, Tolerance
   /// @param content the bytes before the call
   /// @param alias the input that may be the same tensor as this output, or empty
   /// @param breakDim a dim whose change contradicts the other arguments
-  record Argument(String name, DType dtype, Shape shape, byte[] content, Role role, Tolerance tolerance, String alias, int breakDim) {}
+  record Argument(
+      String name,
+      DType dtype,
+      Shape shape,
+      byte[] content,
+      Role role,
+      Tolerance tolerance,
+      String alias,
+      int breakDim) {}
 
   @Override
   public String toString() {
@@ -98,18 +106,27 @@ record OperationCase(String name, List<Argument> arguments, Call call, Tolerance
     /// The last argument may be the same tensor as `input`; this case makes it so.
     Builder aliased(String input) {
       Argument a = arguments.removeLast();
-      arguments.add(new Argument(a.name, a.dtype, a.shape, a.content, a.role, a.tolerance, input, a.breakDim));
+      arguments.add(
+          new Argument(
+              a.name, a.dtype, a.shape, a.content, a.role, a.tolerance, input, a.breakDim));
       return this;
     }
 
     /// A change of dim `dim` of the last argument contradicts the others (dim 0 unless said).
     Builder breakDim(int dim) {
       Argument a = arguments.removeLast();
-      arguments.add(new Argument(a.name, a.dtype, a.shape, a.content, a.role, a.tolerance, a.alias, dim));
+      arguments.add(
+          new Argument(a.name, a.dtype, a.shape, a.content, a.role, a.tolerance, a.alias, dim));
       return this;
     }
 
-    private Builder add(String argument, DType dtype, byte[] content, Role role, Tolerance tolerance, long... dims) {
+    private Builder add(
+        String argument,
+        DType dtype,
+        byte[] content,
+        Role role,
+        Tolerance tolerance,
+        long... dims) {
       arguments.add(new Argument(argument, dtype, Shape.of(dims), content, role, tolerance, "", 0));
       return this;
     }
@@ -127,9 +144,14 @@ record OperationCase(String name, List<Argument> arguments, Call call, Tolerance
     }
 
     /// The case of a call with one scalar result.
-    OperationCase scalar(Tolerance tolerance, java.util.function.ToDoubleBiFunction<Backend, Function<String, Tensor>> call) {
+    OperationCase scalar(
+        Tolerance tolerance,
+        java.util.function.ToDoubleBiFunction<Backend, Function<String, Tensor>> call) {
       return new OperationCase(
-          name, List.copyOf(arguments), (backend, tensors) -> new double[] {call.applyAsDouble(backend, tensors)}, tolerance);
+          name,
+          List.copyOf(arguments),
+          (backend, tensors) -> new double[] {call.applyAsDouble(backend, tensors)},
+          tolerance);
     }
 
     private static byte[] bytes(float[] values) {

@@ -36,7 +36,9 @@ final class OperationRunner {
           tensors.put(argument.name(), tensors.get(argument.alias()));
         } else {
           long elements = argument.shape().elements();
-          Tensor buffer = backend.allocate(argument.dtype(), Shape.of(elements + 2L * guard), Category.WORKSPACE);
+          Tensor buffer =
+              backend.allocate(
+                  argument.dtype(), Shape.of(elements + 2L * guard), Category.WORKSPACE);
           buffers.put(argument.name(), buffer);
           backend.upload(MemorySegment.ofArray(guarded(argument, guard)), buffer);
           tensors.put(argument.name(), buffer.slice(guard, argument.shape().dims()));
@@ -51,7 +53,13 @@ final class OperationRunner {
       }
       for (Argument argument : operation.arguments()) {
         if (buffers.containsKey(argument.name())) {
-          checkGuard(backend, operation, argument, buffers.get(argument.name()), contents.get(argument.name()), guard);
+          checkGuard(
+              backend,
+              operation,
+              argument,
+              buffers.get(argument.name()),
+              contents.get(argument.name()),
+              guard);
         }
       }
       return new Outcome(contents, scalars);
@@ -69,12 +77,28 @@ final class OperationRunner {
   }
 
   private static void checkGuard(
-      Backend backend, OperationCase operation, Argument argument, Tensor buffer, byte[] content, int guard) {
+      Backend backend,
+      OperationCase operation,
+      Argument argument,
+      Tensor buffer,
+      byte[] content,
+      int guard) {
     byte[] found = new byte[(int) buffer.bytes()];
     backend.download(buffer, MemorySegment.ofArray(found));
     Argument after =
-        new Argument(argument.name(), argument.dtype(), argument.shape(), content, argument.role(), argument.tolerance(), "", 0);
-    assertArrayEquals(guarded(after, guard), found, () -> operation + ": wrote outside of " + argument.name() + seed());
+        new Argument(
+            argument.name(),
+            argument.dtype(),
+            argument.shape(),
+            content,
+            argument.role(),
+            argument.tolerance(),
+            "",
+            0);
+    assertArrayEquals(
+        guarded(after, guard),
+        found,
+        () -> operation + ": wrote outside of " + argument.name() + seed());
   }
 
   /// Fails unless `actual` is within the tolerances of `expected` and no input was changed.
@@ -83,19 +107,25 @@ final class OperationRunner {
   static void compare(OperationCase operation, Outcome expected, Outcome actual, boolean aliased) {
     for (Argument argument : operation.arguments()) {
       String name = argument.name();
-      boolean overwritten = aliased && operation.arguments().stream().anyMatch(other -> other.alias().equals(name));
+      boolean overwritten =
+          aliased && operation.arguments().stream().anyMatch(other -> other.alias().equals(name));
       if (argument.role() == Role.INPUT && !overwritten) {
-        assertArrayEquals(argument.content(), actual.contents().get(name), () -> operation + ": input " + name + " was changed" + seed());
+        assertArrayEquals(
+            argument.content(),
+            actual.contents().get(name),
+            () -> operation + ": input " + name + " was changed" + seed());
       } else if (argument.role() != Role.INPUT) {
         double[] right = values(argument.dtype(), expected.contents().get(name));
         double[] found = values(argument.dtype(), actual.contents().get(name));
         compare(operation + ": " + name, argument.tolerance(), right, found);
       }
     }
-    compare(operation + ": result", operation.scalarTolerance(), expected.scalars(), actual.scalars());
+    compare(
+        operation + ": result", operation.scalarTolerance(), expected.scalars(), actual.scalars());
   }
 
-  private static void compare(String what, Tolerance tolerance, double[] expected, double[] actual) {
+  private static void compare(
+      String what, Tolerance tolerance, double[] expected, double[] actual) {
     int worst = -1;
     double worstRatio = 1;
     for (int i = 0; i < expected.length; i++) {
@@ -107,8 +137,19 @@ final class OperationRunner {
     }
     if (worst >= 0) {
       fail(
-          what + "[" + worst + "] is " + actual[worst] + ", expected " + expected[worst] + " within "
-              + tolerance.at(worst, expected[worst]) + " (off by " + worstRatio + " tolerances)" + seed());
+          what
+              + "["
+              + worst
+              + "] is "
+              + actual[worst]
+              + ", expected "
+              + expected[worst]
+              + " within "
+              + tolerance.at(worst, expected[worst])
+              + " (off by "
+              + worstRatio
+              + " tolerances)"
+              + seed());
     }
   }
 
@@ -126,9 +167,15 @@ final class OperationRunner {
     for (Argument argument : operation.arguments()) {
       byte[] right = expected.contents().get(argument.name());
       byte[] found = actual.contents().get(argument.name());
-      assertArrayEquals(right, found, () -> operation + ": bits of " + argument.name() + " differ with " + what + seed());
+      assertArrayEquals(
+          right,
+          found,
+          () -> operation + ": bits of " + argument.name() + " differ with " + what + seed());
     }
-    assertArrayEquals(bits(expected.scalars()), bits(actual.scalars()), () -> operation + ": result differs with " + what + seed());
+    assertArrayEquals(
+        bits(expected.scalars()),
+        bits(actual.scalars()),
+        () -> operation + ": result differs with " + what + seed());
   }
 
   private static long[] bits(double[] values) {
@@ -138,7 +185,9 @@ final class OperationRunner {
   /// The elements of a buffer as doubles.
   static double[] values(DType dtype, byte[] content) {
     try (ReferenceBackend reference = new ReferenceBackend();
-        Tensor tensor = reference.allocate(dtype, Shape.of(content.length / dtype.bytes()), Category.WORKSPACE)) {
+        Tensor tensor =
+            reference.allocate(
+                dtype, Shape.of(content.length / dtype.bytes()), Category.WORKSPACE)) {
       tensor.segment().copyFrom(MemorySegment.ofArray(content));
       return Values.read(tensor);
     }
@@ -151,17 +200,32 @@ final class OperationRunner {
       long[] dims = broken.shape().dims();
       dims[broken.breakDim()]++;
       cases.add(with(operation, broken, broken.dtype(), Shape.of(dims), "shape of "));
-      cases.add(with(operation, broken, broken.dtype() == DType.I32 ? DType.F32 : DType.I32, broken.shape(), "dtype of "));
+      cases.add(
+          with(
+              operation,
+              broken,
+              broken.dtype() == DType.I32 ? DType.F32 : DType.I32,
+              broken.shape(),
+              "dtype of "));
     }
     return cases;
   }
 
-  private static OperationCase with(OperationCase operation, Argument broken, DType dtype, Shape shape, String what) {
+  private static OperationCase with(
+      OperationCase operation, Argument broken, DType dtype, Shape shape, String what) {
     byte[] content = new byte[(int) shape.elements() * dtype.bytes()];
-    Argument replaced = new Argument(broken.name(), dtype, shape, content, broken.role(), broken.tolerance(), "", 0);
-    List<Argument> arguments = operation.arguments().stream().map(argument -> argument == broken ? replaced : argument).toList();
+    Argument replaced =
+        new Argument(
+            broken.name(), dtype, shape, content, broken.role(), broken.tolerance(), "", 0);
+    List<Argument> arguments =
+        operation.arguments().stream()
+            .map(argument -> argument == broken ? replaced : argument)
+            .toList();
     return new OperationCase(
-        operation.name() + ", wrong " + what + broken.name(), arguments, operation.call(), operation.scalarTolerance());
+        operation.name() + ", wrong " + what + broken.name(),
+        arguments,
+        operation.call(),
+        operation.scalarTolerance());
   }
 
   /// How to replay a failure.

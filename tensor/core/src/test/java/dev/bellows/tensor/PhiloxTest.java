@@ -22,7 +22,14 @@ class PhiloxTest {
   void knownAnswers() {
     known(0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8);
     known(-1, -1, -1, 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd);
-    known(0x299f31d0a4093822L, 0x85a308d3243f6a88L, 0x0370734413198a2eL, 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1);
+    known(
+        0x299f31d0a4093822L,
+        0x85a308d3243f6a88L,
+        0x0370734413198a2eL,
+        0xd16cfe09,
+        0x94fdcceb,
+        0x5001e420,
+        0x24126ea1);
   }
 
   private static void known(long key, long low, long high, int... expected) {
@@ -45,7 +52,8 @@ class PhiloxTest {
   @Test
   void uniformMoments() {
     double error = 5 / Math.sqrt(COUNT);
-    moments(stream::uniform, 0.5, error * Math.sqrt(1 / 12.0), 1 / 12.0, error * Math.sqrt(1 / 180.0));
+    moments(
+        stream::uniform, 0.5, error * Math.sqrt(1 / 12.0), 1 / 12.0, error * Math.sqrt(1 / 180.0));
     for (int i = 0; i < COUNT; i++) {
       double u = stream.uniform(i);
       assertTrue(u >= 0 && u < 1);
@@ -65,10 +73,16 @@ class PhiloxTest {
       beyondTwo += Math.abs(x) > 2 ? 1 : 0;
     }
     assertEquals(3, fourth, error * Math.sqrt(96), OperationRunner.seed());
-    assertEquals(0.04550026, beyondTwo / (double) COUNT, error * Math.sqrt(0.0455), OperationRunner.seed());
+    assertEquals(
+        0.04550026, beyondTwo / (double) COUNT, error * Math.sqrt(0.0455), OperationRunner.seed());
   }
 
-  private static void moments(IntToDoubleFunction draw, double mean, double meanError, double variance, double varianceError) {
+  private static void moments(
+      IntToDoubleFunction draw,
+      double mean,
+      double meanError,
+      double variance,
+      double varianceError) {
     double sum = 0;
     double squares = 0;
     for (int i = 0; i < COUNT; i++) {
@@ -115,7 +129,8 @@ class PhiloxTest {
       }
     }
     assertEquals(streams, keys.size(), "two of the streams have one key");
-    // Neighbours do not correlate: the sample correlation of independent streams has deviation 1 / sqrt(n).
+    // Neighbours do not correlate: the sample correlation of independent streams has deviation 1 /
+    // sqrt(n).
     for (long id = 0; id < 5; id++) {
       double correlation = 0;
       Philox a = stream.derive(id);

@@ -71,7 +71,11 @@ class ReferenceGradientTest {
       Values.write(value, x, i);
       double expected = (above - below) / (2 * STEP);
       double actual = Values.read(gradient, i);
-      assertEquals(expected, actual, TOLERANCE * (1 + Math.abs(expected)), what + "[" + i + "]" + OperationRunner.seed());
+      assertEquals(
+          expected,
+          actual,
+          TOLERANCE * (1 + Math.abs(expected)),
+          what + "[" + i + "]" + OperationRunner.seed());
     }
   }
 
@@ -82,10 +86,14 @@ class ReferenceGradientTest {
     Tensor y = zeros(40);
     Tensor dx = zeros(40);
     backend.geluBackward(x, dy, dx);
-    check("dx", x, dx, () -> {
-      backend.gelu(x, y);
-      return dot(y, dy);
-    });
+    check(
+        "dx",
+        x,
+        dx,
+        () -> {
+          backend.gelu(x, y);
+          return dot(y, dy);
+        });
   }
 
   @Test
@@ -96,20 +104,26 @@ class ReferenceGradientTest {
     Tensor dx = zeros(40);
     backend.relu(x, y);
     backend.reluBackward(y, dy, dx);
-    check("dx", x, dx, () -> {
-      backend.relu(x, y);
-      return dot(y, dy);
-    });
+    check(
+        "dx",
+        x,
+        dx,
+        () -> {
+          backend.relu(x, y);
+          return dot(y, dy);
+        });
   }
 
   @Test
   void geluAtKnownPoints() {
-    // Printed by Python: 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3))).
+    // Printed by Python: 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x **
+    // 3))).
     Tensor x = zeros(3);
     Tensor y = zeros(3);
     Values.write(new double[] {0, 1, -2}, x);
     backend.gelu(x, y);
-    assertArrayEquals(new double[] {0, 0.8411919906082768, -0.04540230591222494}, Values.read(y), 1e-12);
+    assertArrayEquals(
+        new double[] {0, 0.8411919906082768, -0.04540230591222494}, Values.read(y), 1e-12);
   }
 
   @Test
@@ -126,10 +140,11 @@ class ReferenceGradientTest {
     Tensor dx = zeros(m, n);
     Tensor dgamma = zeros(n);
     Tensor dbeta = zeros(n);
-    Supplier<Double> forward = () -> {
-      backend.layerNorm(x, gamma, beta, 1e-5, y, mean, inverse);
-      return dot(y, dy);
-    };
+    Supplier<Double> forward =
+        () -> {
+          backend.layerNorm(x, gamma, beta, 1e-5, y, mean, inverse);
+          return dot(y, dy);
+        };
     double unused = forward.get();
     backend.layerNormBackward(x, gamma, mean, inverse, dy, dx, dgamma, dbeta, false);
     check("dx", x, dx, forward);
@@ -166,10 +181,11 @@ class ReferenceGradientTest {
     Tensor out = zeros(rows, width);
     Tensor logSumExp = zeros(rows * spec.heads());
     Tensor dqkv = zeros(rows, spec.packedWidth());
-    Supplier<Double> forward = () -> {
-      backend.attention(spec, qkv, out, logSumExp);
-      return dot(out, dout);
-    };
+    Supplier<Double> forward =
+        () -> {
+          backend.attention(spec, qkv, out, logSumExp);
+          return dot(out, dout);
+        };
     double unused = forward.get();
     backend.attentionBackward(spec, qkv, out, logSumExp, dout, dqkv);
     check(spec + " dqkv", qkv, dqkv, forward);
@@ -187,7 +203,8 @@ class ReferenceGradientTest {
     Tensor out = zeros(3, 4);
     Tensor logSumExp = zeros(12);
     backend.attention(spec, qkv, out, logSumExp);
-    assertArrayEquals(new double[] {1, 1, 10, 10, 1.5, 1.5, 15, 15, 2, 2, 20, 20}, Values.read(out), 1e-12);
+    assertArrayEquals(
+        new double[] {1, 1, 10, 10, 1.5, 1.5, 15, 15, 2, 2, 20, 20}, Values.read(out), 1e-12);
     double[] head = {0, Math.log(2), Math.log(3)};
     for (int i = 0; i < 12; i++) {
       assertEquals(head[i % 3], Values.read(logSumExp, i), 1e-12);
@@ -201,10 +218,14 @@ class ReferenceGradientTest {
     Tensor losses = zeros(4);
     Tensor dlogits = zeros(4, 6);
     backend.crossEntropyWithGradient(logits, targets, 0.25, losses, dlogits);
-    check("dlogits", logits, dlogits, () -> {
-      backend.crossEntropy(logits, targets, losses);
-      return 0.25 * backend.sum(losses);
-    });
+    check(
+        "dlogits",
+        logits,
+        dlogits,
+        () -> {
+          backend.crossEntropy(logits, targets, losses);
+          return 0.25 * backend.sum(losses);
+        });
   }
 
   @Test
@@ -222,10 +243,14 @@ class ReferenceGradientTest {
     Tensor out = zeros(5, 3);
     Tensor dtable = zeros(4, 3);
     backend.embeddingBackward(ids, dout, dtable);
-    check("dtable", table, dtable, () -> {
-      backend.embedding(ids, table, out, false);
-      return dot(out, dout);
-    });
+    check(
+        "dtable",
+        table,
+        dtable,
+        () -> {
+          backend.embedding(ids, table, out, false);
+          return dot(out, dout);
+        });
   }
 
   /// dA = dC Bᵀ and dB = Aᵀ dC, as a linear layer's backward pass calls gemm.
@@ -242,10 +267,11 @@ class ReferenceGradientTest {
     backend.gemm(Gemm.NT, dc, b, da);
     backend.gemm(Gemm.TN, a, dc, db);
     backend.columnSums(dc, dbias, false);
-    Supplier<Double> forward = () -> {
-      backend.gemmBias(Gemm.NN, a, b, bias, c);
-      return dot(c, dc);
-    };
+    Supplier<Double> forward =
+        () -> {
+          backend.gemmBias(Gemm.NN, a, b, bias, c);
+          return dot(c, dc);
+        };
     check("da", a, da, forward);
     check("db", b, db, forward);
     check("dbias", bias, dbias, forward);
@@ -265,7 +291,8 @@ class ReferenceGradientTest {
     double[] gradients = {0.5, -3, 0.125};
     for (int t = 1; t <= 3; t++) {
       backend.fill(gradient, gradients[t - 1]);
-      backend.adamW(new AdamWStep(0.1, 0.9, 0.99, 1e-8, 0.01, 0.5, t), parameter, gradient, first, second);
+      backend.adamW(
+          new AdamWStep(0.1, 0.9, 0.99, 1e-8, 0.01, 0.5, t), parameter, gradient, first, second);
       double g = gradients[t - 1] / 2;
       m = 0.9 * m + 0.1 * g;
       v = 0.99 * v + 0.01 * g * g;
@@ -286,7 +313,8 @@ class ReferenceGradientTest {
     backend.fill(parameter, 1);
     backend.fill(gradient, 2);
     backend.fill(momentum, Double.NaN);
-    // Gradients of 2 scaled by 0.5, no decay: buffers 1, 1.5, 1.75; Nesterov adds half of the buffer to the gradient.
+    // Gradients of 2 scaled by 0.5, no decay: buffers 1, 1.5, 1.75; Nesterov adds half of the
+    // buffer to the gradient.
     double[] plain = {0.9, 0.75, 0.575};
     for (int t = 1; t <= 3; t++) {
       backend.sgd(new SgdStep(0.1, 0.5, false, 0, 0.5, t), parameter, gradient, momentum);
@@ -312,12 +340,16 @@ class ReferenceGradientTest {
     Tensor half = backend.allocate(DType.BF16, Shape.of(5), Category.WORKSPACE);
     tensors.add(half);
     backend.copy(source, half);
-    // Halfway between two BF16: 1 + 1/256 goes down to the even 1, 1 + 3/256 up to the even 1 + 4/256; 3.4e38 rounds to infinity.
+    // Halfway between two BF16: 1 + 1/256 goes down to the even 1, 1 + 3/256 up to the even 1 +
+    // 4/256; 3.4e38 rounds to infinity.
     assertArrayEquals(
-        new short[] {0x3F80, 0x3F82, 0x7F80, 0x4396, (short) 0xBF80}, half.segment().toArray(ValueLayout.JAVA_SHORT));
+        new short[] {0x3F80, 0x3F82, 0x7F80, 0x4396, (short) 0xBF80},
+        half.segment().toArray(ValueLayout.JAVA_SHORT));
     Tensor bytes = backend.allocate(DType.U8, Shape.of(5), Category.WORKSPACE);
     tensors.add(bytes);
     backend.copy(source, bytes);
-    assertArrayEquals(new byte[] {1, 1, (byte) 255, (byte) 255, 0}, bytes.segment().toArray(ValueLayout.JAVA_BYTE));
+    assertArrayEquals(
+        new byte[] {1, 1, (byte) 255, (byte) 255, 0},
+        bytes.segment().toArray(ValueLayout.JAVA_BYTE));
   }
 }

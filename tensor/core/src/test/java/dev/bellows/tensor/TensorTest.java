@@ -88,12 +88,15 @@ class TensorTest {
 
   @Test
   void sizesBeyondALongAreRefused() {
-    assertThrows(ArithmeticException.class, () -> backend.allocate(DType.F64, Shape.of(1L << 61), Category.WORKSPACE));
+    assertThrows(
+        ArithmeticException.class,
+        () -> backend.allocate(DType.F64, Shape.of(1L << 61), Category.WORKSPACE));
   }
 
   @Test
   void stepsCountFromOne() {
-    assertThrows(IllegalArgumentException.class, () -> new AdamWStep(0.1, 0.9, 0.999, 1e-8, 0, 1, 0));
+    assertThrows(
+        IllegalArgumentException.class, () -> new AdamWStep(0.1, 0.9, 0.999, 1e-8, 0, 1, 0));
     assertThrows(IllegalArgumentException.class, () -> new SgdStep(0.1, 0.9, false, 0, 1, 0));
     assertThrows(IllegalArgumentException.class, () -> new Attention(1, 4, 3, 2, 8, true));
   }
@@ -101,10 +104,15 @@ class TensorTest {
   @Test
   void unknownBackendsAreNamed() {
     BackendUnavailableException unknown =
-        assertThrows(BackendUnavailableException.class, () -> Backends.open("abacus", BackendOptions.threads(1)));
-    assertTrue(unknown.getMessage().contains("abacus") && unknown.getMessage().contains("reference"), unknown.getMessage());
+        assertThrows(
+            BackendUnavailableException.class,
+            () -> Backends.open("abacus", BackendOptions.threads(1)));
+    assertTrue(
+        unknown.getMessage().contains("abacus") && unknown.getMessage().contains("reference"),
+        unknown.getMessage());
     // This module's tests see no provider.
-    assertThrows(BackendUnavailableException.class, () -> Backends.open("auto", BackendOptions.threads(1)));
+    assertThrows(
+        BackendUnavailableException.class, () -> Backends.open("auto", BackendOptions.threads(1)));
     assertThrows(IllegalArgumentException.class, () -> BackendOptions.threads(0));
   }
 }

@@ -26,7 +26,8 @@ class CheckpointToolsTest {
   /// Behind a part's header, which ends on 4 KiB, and the first tensor's start.
   private static final int INSIDE_A_TENSOR = 3 * 4096;
 
-  private static final Pattern TENSOR_AND_BYTES = Pattern.compile(", tensor (\\S+), bytes (\\d+) to (\\d+): ");
+  private static final Pattern TENSOR_AND_BYTES =
+      Pattern.compile(", tensor (\\S+), bytes (\\d+) to (\\d+): ");
 
   @TempDir private Path folder;
   private static TinyRun reference;
@@ -50,14 +51,25 @@ class CheckpointToolsTest {
     assertTrue(problem.contains(part.getFileName().toString()), shown);
     Matcher named = TENSOR_AND_BYTES.matcher(problem);
     assertTrue(named.find(), shown);
-    assertTrue(Long.parseLong(named.group(2)) <= offset && offset <= Long.parseLong(named.group(3)), shown);
+    assertTrue(
+        Long.parseLong(named.group(2)) <= offset && offset <= Long.parseLong(named.group(3)),
+        shown);
     Cli inspect = Cli.run(folder, "checkpoint", "inspect", newest.toString());
-    assertTrue(inspect.output().lines().anyMatch(line -> line.matches("tensor +\\Q" + named.group(1) + "\\E .*")), shown);
+    assertTrue(
+        inspect
+            .output()
+            .lines()
+            .anyMatch(line -> line.matches("tensor +\\Q" + named.group(1) + "\\E .*")),
+        shown);
 
     Cli resumed = Cli.run(folder, "resume", run.toString(), "workers.count=1");
     assertEquals(0, resumed.exitCode(), resumed.output());
     assertTrue(
-        resumed.output().lines().anyMatch(line -> line.startsWith("the checkpoint of step 100 is damaged and not used: ")),
+        resumed
+            .output()
+            .lines()
+            .anyMatch(
+                line -> line.startsWith("the checkpoint of step 100 is damaged and not used: ")),
         resumed.output());
     reference.assertEqualTo(run, folder);
   }
@@ -79,19 +91,33 @@ class CheckpointToolsTest {
     Cli inspect = Cli.run(folder, "checkpoint", "inspect", reference.folder().toString());
     assertEquals(0, inspect.exitCode(), inspect.output());
     assertTrue(inspect.output().contains("step        100"), inspect.output());
-    assertTrue(inspect.output().lines().filter(line -> line.startsWith("part ")).count() >= 2, inspect.output());
-    assertTrue(inspect.output().lines().filter(line -> line.startsWith("tensor ")).count() > 20, inspect.output());
+    assertTrue(
+        inspect.output().lines().filter(line -> line.startsWith("part ")).count() >= 2,
+        inspect.output());
+    assertTrue(
+        inspect.output().lines().filter(line -> line.startsWith("tensor ")).count() > 20,
+        inspect.output());
     Cli verify = Cli.run(folder, "checkpoint", "verify", reference.folder().toString());
     assertEquals(0, verify.exitCode(), verify.output());
     List<Path> all = checkpoints(reference.folder());
-    Cli diff = Cli.run(folder, "checkpoint", "diff", all.getFirst().toString(), all.getLast().toString());
+    Cli diff =
+        Cli.run(folder, "checkpoint", "diff", all.getFirst().toString(), all.getLast().toString());
     assertEquals(1, diff.exitCode(), diff.output());
     assertTrue(diff.output().contains("steps 25 and 100"), diff.output());
   }
 
   @Test
   void generateWritesTheSameTextForTheSameSeed() throws Exception {
-    String[] args = {"generate", reference.folder().toString(), "--prompt", "the worker", "--length", "60", "--seed", "5"};
+    String[] args = {
+      "generate",
+      reference.folder().toString(),
+      "--prompt",
+      "the worker",
+      "--length",
+      "60",
+      "--seed",
+      "5"
+    };
     Cli first = Cli.run(folder, args);
     assertEquals(0, first.exitCode(), first.output());
     assertTrue(first.printed().startsWith("the worker"), first.output());
@@ -103,15 +129,19 @@ class CheckpointToolsTest {
   void doctorFindsThisMachineReady() throws Exception {
     Cli doctor = Cli.run(folder, "doctor", "--folder", folder.resolve("runs").toString());
     assertEquals(0, doctor.exitCode(), doctor.output());
-    assertEquals(8, doctor.output().lines().filter(line -> line.startsWith("ok  ")).count(), doctor.output());
+    assertEquals(
+        8,
+        doctor.output().lines().filter(line -> line.startsWith("ok  ")).count(),
+        doctor.output());
     assertTrue(doctor.output().endsWith("everything is ready"), doctor.output());
   }
 
   /// Flips one bit of a byte that belongs to a tensor. Returns its offset.
   private static long flip(Path part, long seed) throws IOException {
-    try (FileChannel channel = FileChannel.open(part, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+    try (FileChannel channel =
+        FileChannel.open(part, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       Random random = new Random(seed);
-      long offset = INSIDE_A_TENSOR - random.nextInt(4096);
+      long offset = INSIDE_A_TENSOR - (long) random.nextInt(4096);
       ByteBuffer one = ByteBuffer.allocate(1);
       channel.read(one, offset);
       one.put(0, (byte) (one.get(0) ^ 1 << random.nextInt(8))).rewind();
@@ -133,7 +163,11 @@ class CheckpointToolsTest {
 
   private static Path firstPart(Path checkpoint) throws IOException {
     try (Stream<Path> files = Files.list(checkpoint)) {
-      return files.filter(file -> file.toString().endsWith(".safetensors")).sorted().findFirst().orElseThrow();
+      return files
+          .filter(file -> file.toString().endsWith(".safetensors"))
+          .sorted()
+          .findFirst()
+          .orElseThrow();
     }
   }
 }

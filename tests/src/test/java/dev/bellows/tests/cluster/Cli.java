@@ -23,7 +23,8 @@ import java.util.stream.Stream;
 /// What it prints is kept. Closing it kills the whole session.
 final class Cli implements AutoCloseable {
   private static final Duration LIMIT = Duration.ofMinutes(4);
-  private static final Pattern WORKER = Pattern.compile("worker +\\d+ of \\d+: executor (\\S+) on host (\\S+), pid (\\d+),.*");
+  private static final Pattern WORKER =
+      Pattern.compile("worker +\\d+ of \\d+: executor (\\S+) on host (\\S+), pid (\\d+),.*");
 
   /// A printed line.
   private record Line(boolean error, long nanos, String text) {}
@@ -58,7 +59,8 @@ final class Cli implements AutoCloseable {
 
   /// The words of `./bellows args`.
   static List<String> bellows(String... args) {
-    List<String> command = new ArrayList<>(List.of(ProjectFolder.root().resolve("bellows").toString()));
+    List<String> command =
+        new ArrayList<>(List.of(ProjectFolder.root().resolve("bellows").toString()));
     command.addAll(List.of(args));
     return command;
   }
@@ -66,7 +68,8 @@ final class Cli implements AutoCloseable {
   /// The words that run `setup` as a shell script in a mount namespace of its own, and then `words`.
   static List<String> inNamespace(String setup, List<String> words) {
     List<String> command =
-        new ArrayList<>(List.of("unshare", "--mount", "sh", "-e", "-c", setup + "\nexec \"$@\"", "sh"));
+        new ArrayList<>(
+            List.of("unshare", "--mount", "sh", "-e", "-c", setup + "\nexec \"$@\"", "sh"));
     command.addAll(words);
     return command;
   }
@@ -120,7 +123,8 @@ final class Cli implements AutoCloseable {
   int await(Duration limit) throws InterruptedException {
     if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
       close();
-      throw new AssertionError(command + " did not end within " + limit + "; it printed:\n" + output());
+      throw new AssertionError(
+          command + " did not end within " + limit + "; it printed:\n" + output());
     }
     drain();
     return process.exitValue();
@@ -186,7 +190,10 @@ final class Cli implements AutoCloseable {
 
   /// What went to standard output.
   String printed() {
-    return lines.stream().filter(line -> !line.error()).map(Line::text).collect(Collectors.joining("\n"));
+    return lines.stream()
+        .filter(line -> !line.error())
+        .map(Line::text)
+        .collect(Collectors.joining("\n"));
   }
 
   /// The workers that registered.
@@ -194,7 +201,8 @@ final class Cli implements AutoCloseable {
     return lines.stream()
         .map(line -> WORKER.matcher(line.text()))
         .filter(Matcher::matches)
-        .map(match -> new WorkerLine(match.group(1), match.group(2), Long.parseLong(match.group(3))))
+        .map(
+            match -> new WorkerLine(match.group(1), match.group(2), Long.parseLong(match.group(3))))
         .toList();
   }
 

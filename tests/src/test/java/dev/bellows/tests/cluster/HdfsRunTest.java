@@ -25,12 +25,21 @@ class HdfsRunTest {
       String run = hdfs.uri() + "/runs/tiny";
       FileStore store = FileStores.forPath(run);
       store.publish(text, Files.readAllBytes(reference.text()));
-      Cli half = Cli.run(folder, "train", reference.recipe().toString(), "run.folder=" + run, "data.path=" + text, "--stop-after", "50");
+      Cli half =
+          Cli.run(
+              folder,
+              "train",
+              reference.recipe().toString(),
+              "run.folder=" + run,
+              "data.path=" + text,
+              "--stop-after",
+              "50");
       assertEquals(0, half.exitCode(), half.output());
       Cli rest = Cli.run(folder, "resume", run, "workers.count=3");
       assertEquals(0, rest.exitCode(), rest.output());
       assertEquals(
-          TinyRun.losses(reference.folder()), TinyRun.losses(store.readText(run + "/metrics.jsonl").lines().toList()));
+          TinyRun.losses(reference.folder()),
+          TinyRun.losses(store.readText(run + "/metrics.jsonl").lines().toList()));
       Cli verify = Cli.run(folder, "checkpoint", "verify", run);
       assertEquals(0, verify.exitCode(), verify.output());
       reference.assertSameWeights(run, folder);

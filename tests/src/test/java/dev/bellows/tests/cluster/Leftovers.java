@@ -40,10 +40,15 @@ final class Leftovers {
     return found;
   }
 
-  private static List<String> list(Cli ended, Path folder, boolean sharedMemory) throws IOException {
+  private static List<String> list(Cli ended, Path folder, boolean sharedMemory)
+      throws IOException {
     List<String> found = new ArrayList<>();
     for (long pid : ended.session()) {
-      found.add("process " + pid + " " + ProcessHandle.of(pid).flatMap(handle -> handle.info().commandLine()).orElse(""));
+      found.add(
+          "process "
+              + pid
+              + " "
+              + ProcessHandle.of(pid).flatMap(handle -> handle.info().commandLine()).orElse(""));
     }
     if (sharedMemory) {
       found.addAll(inSharedMemory(ended));
@@ -64,7 +69,10 @@ final class Leftovers {
     try (Stream<Path> entries = Files.list(Path.of("/dev/shm"))) {
       return entries
           .map(Path::toString)
-          .filter(name -> pids.stream().anyMatch(pid -> name.contains("/bellows-") && name.endsWith("-" + pid)))
+          .filter(
+              name ->
+                  pids.stream()
+                      .anyMatch(pid -> name.contains("/bellows-") && name.endsWith("-" + pid)))
           .toList();
     }
   }

@@ -48,7 +48,11 @@ class ResumeTest {
     Path run = TinyRun.copy(half, folder.resolve("resumed-" + workers));
     Cli cli =
         Cli.run(
-            folder, "resume", run.toString(), "workers.count=" + workers, "workers.threads=" + threads,
+            folder,
+            "resume",
+            run.toString(),
+            "workers.count=" + workers,
+            "workers.threads=" + threads,
             "transport.kind=" + transport);
     assertEquals(0, cli.exitCode(), cli.output());
     assertEquals(workers, cli.workers().size());
@@ -65,7 +69,8 @@ class ResumeTest {
       Leftovers.assertNone(cli, folder);
     }
     int done = TinyRun.losses(run).size();
-    assertTrue(done >= 20 && done < TinyRun.STEPS, done + " steps were done before the signal was obeyed");
+    assertTrue(
+        done >= 20 && done < TinyRun.STEPS, done + " steps were done before the signal was obeyed");
     assertTrue(Files.exists(run.resolve("checkpoints")), "a stopped run has a checkpoint");
     Cli resumed = Cli.run(folder, "resume", run.toString(), "workers.count=3");
     assertEquals(0, resumed.exitCode(), resumed.output());
@@ -78,13 +83,20 @@ class ResumeTest {
     String[] words = {"batch.reduction=rank", "train.steps=12", "checkpoint.every=0"};
     for (int workers : new int[] {1, 3}) {
       Path run = folder.resolve("rank-" + workers);
-      String[] args = reference.trainInto(run, words[0], words[1], words[2], "workers.count=" + workers);
+      String[] args =
+          reference.trainInto(run, words[0], words[1], words[2], "workers.count=" + workers);
       Cli cli = Cli.run(folder, args);
       assertEquals(0, cli.exitCode(), cli.output());
     }
-    assertNotEquals(TinyRun.losses(folder.resolve("rank-1")), TinyRun.losses(folder.resolve("rank-3")));
+    assertNotEquals(
+        TinyRun.losses(folder.resolve("rank-1")), TinyRun.losses(folder.resolve("rank-3")));
     Cli diff =
-        Cli.run(folder, "checkpoint", "diff", folder.resolve("rank-1").toString(), folder.resolve("rank-3").toString());
+        Cli.run(
+            folder,
+            "checkpoint",
+            "diff",
+            folder.resolve("rank-1").toString(),
+            folder.resolve("rank-3").toString());
     assertEquals(1, diff.exitCode(), diff.output());
     assertTrue(diff.output().contains("elements differ"), diff.output());
   }

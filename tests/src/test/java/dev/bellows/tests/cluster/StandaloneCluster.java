@@ -42,7 +42,14 @@ final class StandaloneCluster implements AutoCloseable {
     StandaloneCluster cluster = new StandaloneCluster(folder, port);
     Cli master =
         cluster.daemon(
-            List.of(), "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", "" + port, "--webui-port", "0");
+            List.of(),
+            "org.apache.spark.deploy.master.Master",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "" + port,
+            "--webui-port",
+            "0");
     master.awaitLine(line -> line.contains("New state: ALIVE"), START_LIMIT);
     return cluster;
   }
@@ -59,8 +66,19 @@ final class StandaloneCluster implements AutoCloseable {
         daemon(
             setup.isEmpty() ? List.of() : List.of(setup),
             "org.apache.spark.deploy.worker.Worker",
-            "--host", host, "--port", "0", "--webui-port", "0", "--cores", "" + cores, "--memory", "8g",
-            "--work-dir", folder.resolve("work-" + host).toString(), url());
+            "--host",
+            host,
+            "--port",
+            "0",
+            "--webui-port",
+            "0",
+            "--cores",
+            "" + cores,
+            "--memory",
+            "8g",
+            "--work-dir",
+            folder.resolve("work-" + host).toString(),
+            url());
     worker.awaitLine(line -> line.contains("Successfully registered with master"), START_LIMIT);
     return worker;
   }
@@ -71,11 +89,21 @@ final class StandaloneCluster implements AutoCloseable {
     List<String> command =
         new ArrayList<>(
             List.of(
-                "env", "SPARK_HOME=" + spark, "SPARK_SCALA_VERSION=2.13", "JAVA_HOME=" + System.getProperty("java.home"),
-                java(), "@" + root.resolve("jvm.options"), "-Xmx512m", "-XX:+UseSerialGC", "-Dspark.master.rest.enabled=false",
-                "-cp", folder.resolve("conf") + ":" + spark.resolve("jars") + "/*"));
+                "env",
+                "SPARK_HOME=" + spark,
+                "SPARK_SCALA_VERSION=2.13",
+                "JAVA_HOME=" + System.getProperty("java.home"),
+                java(),
+                "@" + root.resolve("jvm.options"),
+                "-Xmx512m",
+                "-XX:+UseSerialGC",
+                "-Dspark.master.rest.enabled=false",
+                "-cp",
+                folder.resolve("conf") + ":" + spark.resolve("jars") + "/*"));
     command.addAll(List.of(words));
-    Cli daemon = Cli.startAny(folder, setup.isEmpty() ? command : Cli.inNamespace(setup.getFirst(), command));
+    Cli daemon =
+        Cli.startAny(
+            folder, setup.isEmpty() ? command : Cli.inNamespace(setup.getFirst(), command));
     daemons.add(daemon);
     return daemon;
   }

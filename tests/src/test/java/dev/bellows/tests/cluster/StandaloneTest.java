@@ -1,7 +1,6 @@
 package dev.bellows.tests.cluster;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bellows.tests.ProjectFolder;
 import java.io.IOException;
@@ -46,9 +45,16 @@ class StandaloneTest {
     Cli cli =
         Cli.run(
             folder,
-            reference.trainInto(run, "--master", cluster.url(), "workers.count=3", "workers.threads=2", "transport.kind=udp"));
+            reference.trainInto(
+                run,
+                "--master",
+                cluster.url(),
+                "workers.count=3",
+                "workers.threads=2",
+                "transport.kind=udp"));
     assertEquals(0, cli.exitCode(), cli.output());
-    assertEquals(2, cli.workers().stream().map(Cli.WorkerLine::host).distinct().count(), cli.output());
+    assertEquals(
+        2, cli.workers().stream().map(Cli.WorkerLine::host).distinct().count(), cli.output());
     reference.assertEqualTo(run, folder);
   }
 
@@ -61,10 +67,21 @@ class StandaloneTest {
     List<String> command =
         new ArrayList<>(
             List.of(
-                "env", "SPARK_HOME=" + dist.resolve("spark"), "JAVA_HOME=" + System.getProperty("java.home"),
-                StandaloneCluster.java(), "@" + root.resolve("jvm.options"), "-cp", dist.resolve("spark/jars") + "/*",
-                "org.apache.spark.deploy.SparkSubmit", "--class", "dev.bellows.jobs.Bellows", "--master", cluster.url(),
-                "--jars", jars(dist.resolve("lib")), jobsJar(dist.resolve("lib")).toString()));
+                "env",
+                "SPARK_HOME=" + dist.resolve("spark"),
+                "JAVA_HOME=" + System.getProperty("java.home"),
+                StandaloneCluster.java(),
+                "@" + root.resolve("jvm.options"),
+                "-cp",
+                dist.resolve("spark/jars") + "/*",
+                "org.apache.spark.deploy.SparkSubmit",
+                "--class",
+                "dev.bellows.jobs.Bellows",
+                "--master",
+                cluster.url(),
+                "--jars",
+                jars(dist.resolve("lib")),
+                jobsJar(dist.resolve("lib")).toString()));
     command.addAll(List.of(reference.trainInto(run)));
     Cli cli = Cli.runAny(folder, command);
     assertEquals(0, cli.exitCode(), cli.output());
@@ -74,7 +91,10 @@ class StandaloneTest {
 
   private static String jars(Path lib) throws IOException {
     try (Stream<Path> files = Files.list(lib)) {
-      return files.filter(file -> !isJobs(file)).map(Path::toString).collect(Collectors.joining(","));
+      return files
+          .filter(file -> !isJobs(file))
+          .map(Path::toString)
+          .collect(Collectors.joining(","));
     }
   }
 

@@ -60,7 +60,9 @@ final class TinyRun {
   }
 
   private static void writeRecipe(Path folder) throws IOException {
-    String[] words = "the worker sends a gradient to its peer and waits for the step to end before it starts again".split(" ");
+    String[] words =
+        "the worker sends a gradient to its peer and waits for the step to end before it starts again"
+            .split(" ");
     Random random = new Random(42);
     StringBuilder text = new StringBuilder();
     while (text.length() < 40_000) {
@@ -72,7 +74,9 @@ final class TinyRun {
 
   /// The arguments that train the recipe in `home` into `run`.
   private static String[] train(Path home, Path run, String... more) {
-    List<String> args = new ArrayList<>(List.of("train", home.resolve("tiny.yaml").toString(), "run.folder=" + run));
+    List<String> args =
+        new ArrayList<>(
+            List.of("train", home.resolve("tiny.yaml").toString(), "run.folder=" + run));
     args.addAll(Arrays.asList(more));
     return args.toArray(String[]::new);
   }
@@ -151,7 +155,11 @@ final class TinyRun {
   void assertSameWeights(String run, Path cwd) throws IOException, InterruptedException {
     Cli diff = Cli.run(cwd, "checkpoint", "diff", folder().toString(), run);
     assertEquals(0, diff.exitCode(), diff.output());
-    long tensors = diff.output().lines().filter(line -> line.matches("(\\d+) of \\1 tensors are equal bit for bit.*")).count();
+    long tensors =
+        diff.output()
+            .lines()
+            .filter(line -> line.matches("(\\d+) of \\1 tensors are equal bit for bit.*"))
+            .count();
     assertEquals(1, tensors, diff.output());
   }
 

@@ -19,9 +19,12 @@ import org.junit.jupiter.api.io.TempDir;
 class WorkerLossTest {
   /// Three times what the design asks for, since tests share their machine.
   private static final Duration LIMIT = Duration.ofSeconds(30);
+
   private static final Duration PATIENCE = Duration.ofMinutes(2);
   private static final Pattern SENTENCE =
-      Pattern.compile("error: worker rank (\\d+) on host 127\\.0\\.0\\.1 \\(executor \\d+, pid (\\d+)\\) was lost at step (\\d+): (.+)");
+      Pattern.compile(
+          "error: worker rank (\\d+) on host 127\\.0\\.0\\.1 \\(executor \\d+, pid (\\d+)\\) was"
+              + " lost at step (\\d+): (.+)");
 
   @TempDir private Path folder;
 
@@ -57,24 +60,33 @@ class WorkerLossTest {
         Cli.start(
             folder,
             TinyRun.reference()
-                .trainInto(run, "train.steps=1000000", "schedule.steps=0", "evaluate.every=0", "checkpoint.every=20", "log.every=1"));
+                .trainInto(
+                    run,
+                    "train.steps=1000000",
+                    "schedule.steps=0",
+                    "evaluate.every=0",
+                    "checkpoint.every=20",
+                    "log.every=1"));
     cli.awaitLine(line -> line.startsWith("saved step 20 "), PATIENCE);
     cli.awaitLine(line -> line.startsWith("step 22/"), PATIENCE);
     return cli;
   }
 
   /// Sends `signal` to worker `victim` and checks the end that follows. Returns the cause that the sentence gives.
-  private static String endBySignal(Cli cli, String signal, long victim) throws IOException, InterruptedException {
+  private static String endBySignal(Cli cli, String signal, long victim)
+      throws IOException, InterruptedException {
     long before = System.nanoTime();
     Cli.signal(signal, victim);
     int exit = cli.await(LIMIT);
     System.out.printf("SIG%s to exit: %.1f s%n", signal, (System.nanoTime() - before) / 1e9);
     assertEquals(6, exit, cli.output());
-    List<String> sentences = cli.errors().stream().filter(line -> line.startsWith("error: ")).toList();
+    List<String> sentences =
+        cli.errors().stream().filter(line -> line.startsWith("error: ")).toList();
     assertEquals(1, sentences.size(), cli.output());
     Matcher match = SENTENCE.matcher(sentences.getFirst());
     assertTrue(match.matches(), cli.output());
-    assertEquals(victim, Long.parseLong(match.group(2)), "the wrong worker is blamed:\n" + cli.output());
+    assertEquals(
+        victim, Long.parseLong(match.group(2)), "the wrong worker is blamed:\n" + cli.output());
     assertTrue(Long.parseLong(match.group(3)) > 20, sentences.getFirst());
     assertTrue(cli.output().lines().noneMatch(line -> line.startsWith("\tat ")), cli.output());
     return match.group(4);
@@ -82,7 +94,8 @@ class WorkerLossTest {
 
   private void resume(Path run) throws IOException, InterruptedException {
     long saved = TinyRun.losses(run).lastKey();
-    Cli resumed = Cli.run(folder, "resume", run.toString(), "train.steps=" + (saved + 5), "workers.count=3");
+    Cli resumed =
+        Cli.run(folder, "resume", run.toString(), "train.steps=" + (saved + 5), "workers.count=3");
     assertEquals(0, resumed.exitCode(), resumed.output());
     assertEquals(saved + 5, TinyRun.losses(run).lastKey());
     assertEquals(saved + 5, TinyRun.losses(run).size());

@@ -20,7 +20,15 @@ import java.util.TreeSet;
 /// @param allowed changes that alter the course of training from here on, and are told
 record ConfigChanges(List<String> forbidden, List<String> allowed) {
   private static final Set<String> DECIDES_STATE =
-      Set.of("seed", "model", "data.kind", "data.sha256", "data.validation", "data.samples", "batch.global", "optimizer.kind");
+      Set.of(
+          "seed",
+          "model",
+          "data.kind",
+          "data.sha256",
+          "data.validation",
+          "data.samples",
+          "batch.global",
+          "optimizer.kind");
   private static final Set<String> DECIDES_COURSE =
       Set.of("data", "batch", "optimizer", "schedule", "train", "backend");
 
@@ -33,7 +41,12 @@ record ConfigChanges(List<String> forbidden, List<String> allowed) {
     List<String> allowed = new ArrayList<>();
     for (String key : keys) {
       if (!Objects.equals(before.get(key), after.get(key))) {
-        String change = key + " " + before.getOrDefault(key, "(unset)") + " → " + after.getOrDefault(key, "(unset)");
+        String change =
+            key
+                + " "
+                + before.getOrDefault(key, "(unset)")
+                + " → "
+                + after.getOrDefault(key, "(unset)");
         if (isBelow(key, DECIDES_STATE)) {
           forbidden.add(change);
         } else if (isBelow(key, DECIDES_COURSE)) {

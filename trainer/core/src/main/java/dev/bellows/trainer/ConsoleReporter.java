@@ -49,20 +49,34 @@ public final class ConsoleReporter implements RunListener {
     Register first = registrations.getFirst();
     MemoryNeed need = first.memory();
     out.accept(
-        "run     " + headline.name() + "   config sha256 " + headline.configHash().substring(0, 12)
-            + "   seed " + headline.seed() + "   "
+        "run     "
+            + headline.name()
+            + "   config sha256 "
+            + headline.configHash().substring(0, 12)
+            + "   seed "
+            + headline.seed()
+            + "   "
             + (headline.resumed().isEmpty() ? "starts at step 0" : headline.resumed()));
     out.accept("on      " + headline.versions() + "   " + headline.launcher());
     out.accept(
-        "mesh    world " + world + " = data " + world + "   generation " + membership.generation()
-            + "   " + hosts + (hosts == 1 ? " host" : " hosts") + "   backend "
+        "mesh    world "
+            + world
+            + " = data "
+            + world
+            + "   generation "
+            + membership.generation()
+            + "   "
+            + hosts
+            + (hosts == 1 ? " host" : " hosts")
+            + "   backend "
             + first.description());
     out.accept(
         String.format(
             Locale.ROOT, "model   %s, %,d parameters", headline.model(), headline.parameters()));
     out.accept("batch   " + headline.batch());
     out.accept(
-        "memory  estimate per worker " + need
+        "memory  estimate per worker "
+            + need
             + (need.limit() == Long.MAX_VALUE ? "" : " of " + MemoryNeed.format(need.limit())));
   }
 
@@ -92,7 +106,8 @@ public final class ConsoleReporter implements RunListener {
     out.accept(
         String.format(
             Locale.ROOT,
-            "step %d/%d | loss %.4f | grad_norm %.3f | lr %.3g | %s | data %.1f%% | comm %.1f%% | mem %s | eta %s",
+            "step %d/%d | loss %.4f | grad_norm %.3f | lr %.3g | %s | data %.1f%% | comm %.1f%% |"
+                + " mem %s | eta %s",
             report.step(),
             headline.lastStep(),
             report.loss(),
@@ -138,12 +153,17 @@ public final class ConsoleReporter implements RunListener {
   public void checkpointCommitted(long step, String folder, double stallSeconds) {
     out.accept(
         String.format(
-            Locale.ROOT, "saved step %d to %s (training stood still for %.0f ms)", step, folder, 1e3 * stallSeconds));
+            Locale.ROOT,
+            "saved step %d to %s (training stood still for %.0f ms)",
+            step,
+            folder,
+            1e3 * stallSeconds));
   }
 
   @Override
   public void checkpointFailed(long step, String reason) {
-    out.accept("the checkpoint of step " + step + " failed and was removed, training goes on: " + reason);
+    out.accept(
+        "the checkpoint of step " + step + " failed and was removed, training goes on: " + reason);
   }
 
   @Override

@@ -90,8 +90,7 @@ final class EndOfBatchSink implements GradientSink {
   /// The record of the step that [#begin] began, once every parameter was ready.
   StepRecord record() {
     if (record == null) {
-      throw new IllegalStateException(
-          waitingFor + " parameters were never ready in step " + step);
+      throw new IllegalStateException(waitingFor + " parameters were never ready in step " + step);
     }
     return record;
   }

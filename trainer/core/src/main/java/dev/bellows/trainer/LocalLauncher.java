@@ -9,7 +9,11 @@ import java.util.List;
 
 /// Runs the workers on threads of this JVM, over any transport.
 public final class LocalLauncher implements WorkerLauncher {
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
+  /// For workers that were told of the end.
+  private static final Duration PATIENCE = Duration.ofSeconds(1);
+
+  /// For workers that were asked by an interrupt, such as one that registers with a run that has ended.
+  private static final Duration LAST_PATIENCE = Duration.ofSeconds(20);
 
   private final TransportProvider network;
   private final ModelFactory models;
@@ -41,7 +45,8 @@ public final class LocalLauncher implements WorkerLauncher {
   /// Where worker `partition` of `count` in this JVM runs; it may use `limitBytes`.
   static WorkerSite site(int partition, int count, long limitBytes) {
     long heap = Runtime.getRuntime().maxMemory() / count;
-    return new WorkerSite(partition, 0, "thread-" + partition, "localhost", "127.0.0.1", heap, limitBytes);
+    return new WorkerSite(
+        partition, 0, "thread-" + partition, "localhost", "127.0.0.1", heap, limitBytes);
   }
 
   /// Starts one worker.
@@ -57,23 +62,30 @@ public final class LocalLauncher implements WorkerLauncher {
     try {
       Worker.run(spec, site, network, models);
     } catch (RuntimeException | Error e) {
-      // It could not even reach the coordinator; without this word the run would wait for it until the start times out.
+      // It could not even reach the coordinator; without this word the run would wait for it until
+      // the start times out.
       coordinator.fail(ErrorCategory.INTERNAL, site.executor() + " ended with " + e);
     }
   }
 
   @Override
   public void close() {
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
-    for (Thread thread : threads) {
-      try {
-        if (!thread.join(Duration.ofNanos(Math.max(1, deadline - System.nanoTime())))) {
-          thread.interrupt();
-        }
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        return;
+    try {
+      if (!join(PATIENCE)) {
+        threads.forEach(Thread::interrupt);
+        boolean unused = join(LAST_PATIENCE);
       }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
+  }
+
+  private boolean join(Duration patience) throws InterruptedException {
+    long deadline = System.nanoTime() + patience.toNanos();
+    boolean all = true;
+    for (Thread thread : threads) {
+      all &= thread.join(Duration.ofNanos(Math.max(1, deadline - System.nanoTime())));
+    }
+    return all;
   }
 }

@@ -101,7 +101,8 @@ final class MetricsWriter implements RunListener, AutoCloseable {
   @Override
   public void checkpointCommitted(long step, String path, double stallSeconds) {
     write(event("checkpoint", step).put("folder", path).put("stall_seconds", stallSeconds));
-    // Whoever resumes from this checkpoint finds the lines before it, also when this driver is killed.
+    // Whoever resumes from this checkpoint finds the lines before it, also when this driver is
+    // killed.
     sync();
   }
 
@@ -124,7 +125,9 @@ final class MetricsWriter implements RunListener, AutoCloseable {
       return;
     }
     try {
-      writer.write(MemorySegment.ofArray((json.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8)));
+      writer.write(
+          MemorySegment.ofArray(
+              (json.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8)));
     } catch (IOException e) {
       // A full disk must not end training; the checkpoint's own report tells the user.
       broken = true;

@@ -40,7 +40,8 @@ final class Recipe {
           new ParameterSpan(
               parameter.name(), parameter.shape(), store.offset(i), parameter.isDecayed()));
     }
-    return new Optimizer(backend, updateRule(config.optimizer()), spans, store.values(), store.primaryGradients());
+    return new Optimizer(
+        backend, updateRule(config.optimizer()), spans, store.values(), store.primaryGradients());
   }
 
   static Schedule schedule(RunConfig config) {
@@ -48,8 +49,7 @@ final class Recipe {
     double peak = config.optimizer().learningRate();
     return switch (section.kind()) {
       case CONSTANT -> new Constant(peak, section.warmup());
-      case COSINE ->
-          new Cosine(peak, section.floor() * peak, section.warmup(), section.steps());
+      case COSINE -> new Cosine(peak, section.floor() * peak, section.warmup(), section.steps());
       case WSD ->
           new WarmupStableDecay(
               peak, section.floor() * peak, section.warmup(), section.decay(), section.steps());

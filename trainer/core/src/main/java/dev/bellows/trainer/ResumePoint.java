@@ -11,7 +11,13 @@ record ResumePoint(long step, String folder, int savedWorkers) {
   String describe(int workers) {
     return folder.isEmpty()
         ? ""
-        : "resumed at step " + step + " (saved on " + savedWorkers + (savedWorkers == 1 ? " worker" : " workers")
-            + ", now " + workers + ")";
+        : "resumed at step "
+            + step
+            + " (saved on "
+            + savedWorkers
+            + (savedWorkers == 1 ? " worker" : " workers")
+            + ", now "
+            + workers
+            + ")";
   }
 }

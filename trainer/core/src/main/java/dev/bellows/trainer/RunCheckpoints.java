@@ -74,15 +74,20 @@ final class RunCheckpoints implements CheckpointCommitter {
           catalog.newestValid(CheckpointCatalog.Depth.EVERY_BYTE);
       for (CheckpointCatalog.Refused refused : selection.refused()) {
         out.accept(
-            "the checkpoint of step " + refused.step() + " is damaged and not used: "
+            "the checkpoint of step "
+                + refused.step()
+                + " is damaged and not used: "
                 + refused.problems().getFirst());
       }
       if (selection.step().isEmpty() && !selection.refused().isEmpty()) {
         throw new BellowsException(
             ErrorCategory.STORAGE,
-            "no checkpoint in " + folder.checkpoints() + " is valid; restore one from a backup or start over with --fresh");
+            "no checkpoint in "
+                + folder.checkpoints()
+                + " is valid; restore one from a backup or start over with --fresh");
       }
-      ResumePoint point = selection.step().isEmpty() ? ResumePoint.START : point(selection.step().get());
+      ResumePoint point =
+          selection.step().isEmpty() ? ResumePoint.START : point(selection.step().get());
       for (CheckpointCatalog.Refused refused : selection.refused()) {
         catalog.discard(refused.step());
       }
@@ -103,17 +108,26 @@ final class RunCheckpoints implements CheckpointCommitter {
   private ResumePoint point(long step) throws IOException {
     Manifest manifest = Manifest.read(folder.store(), catalog.folder(step));
     RunConfig saved =
-        ConfigLoader.load("the checkpoint's config", manifest.content().config().asText(), List.of());
+        ConfigLoader.load(
+            "the checkpoint's config", manifest.content().config().asText(), List.of());
     ConfigChanges changes = ConfigChanges.between(saved, config);
     if (!changes.forbidden().isEmpty()) {
       throw new BellowsException(
           ErrorCategory.CONFIGURATION,
-          "the checkpoint of step " + step + " in " + folder.path() + " was trained with other settings: "
+          "the checkpoint of step "
+              + step
+              + " in "
+              + folder.path()
+              + " was trained with other settings: "
               + String.join(", ", changes.forbidden())
               + "; take them back, give another run.folder, or start over with --fresh");
     }
     if (!changes.allowed().isEmpty()) {
-      out.accept("changed since the checkpoint of step " + step + ": " + String.join(", ", changes.allowed()));
+      out.accept(
+          "changed since the checkpoint of step "
+              + step
+              + ": "
+              + String.join(", ", changes.allowed()));
     }
     return new ResumePoint(
         step, catalog.folder(step), manifest.trainer().path("saved_workers").asInt());

@@ -68,7 +68,10 @@ public final class RunFolder {
     } catch (IOException e) {
       throw new BellowsException(
           ErrorCategory.STORAGE,
-          "the run folder " + path + " cannot be written: " + e.getMessage()
+          "the run folder "
+              + path
+              + " cannot be written: "
+              + e.getMessage()
               + "; give run.folder where this user may write",
           e);
     }

@@ -63,7 +63,8 @@ final class StepVote {
       if (Double.doubleToLongBits(vote[SQUARED_NORM]) != Double.doubleToLongBits(squaredNorm)) {
         throw new BellowsException(
             ErrorCategory.INTERNAL,
-            "the ranks hold different gradients after the reduction of step " + step
+            "the ranks hold different gradients after the reduction of step "
+                + step
                 + ", which must never happen; please report this with the run folder");
       }
     }
@@ -89,7 +90,14 @@ final class StepVote {
             : "the last finite step was " + lastFiniteStep + " with loss " + lastFiniteLoss;
     return new BellowsException(
         ErrorCategory.NUMERIC,
-        what + " became " + value + " at step " + step + where + "; " + last
+        what
+            + " became "
+            + value
+            + " at step "
+            + step
+            + where
+            + "; "
+            + last
             + "; lower optimizer.learningRate, set optimizer.clip, or check the data");
   }
 

@@ -23,8 +23,7 @@ final class TrainLoop {
   private final EndOfBatchSink sink;
   private final Events events;
 
-  TrainLoop(
-      StepLoader loader, GradientEstimator estimator, EndOfBatchSink sink, Events events) {
+  TrainLoop(StepLoader loader, GradientEstimator estimator, EndOfBatchSink sink, Events events) {
     this.loader = loader;
     this.estimator = estimator;
     this.sink = sink;

@@ -75,8 +75,7 @@ public final class TrainingRun {
             folder,
             config,
             runId,
-            TrainingState.describe(
-                model, Recipe.updateRule(config.optimizer()).stateNames()),
+            TrainingState.describe(model, Recipe.updateRule(config.optimizer()).stateNames()),
             out);
     if (options.fresh()) {
       checkpoints.deleteAll();
@@ -88,8 +87,7 @@ public final class TrainingRun {
     writeConfig(folder);
     try (WorkerLauncher workers = launcher.get();
         ControlEndpoint endpoint = openControl(workers.driverAddress());
-        MetricsWriter metrics =
-            new MetricsWriter(folder, resume.step(), model.rowsPerSample())) {
+        MetricsWriter metrics = new MetricsWriter(folder, resume.step(), model.rowsPerSample())) {
       ConsoleReporter console =
           new ConsoleReporter(
               headline(model, resume, workers), config.log().every(), config.batch().global(), out);
@@ -117,7 +115,9 @@ public final class TrainingRun {
     } catch (IllegalStateException e) {
       throw new BellowsException(
           ErrorCategory.RESOURCE,
-          "the driver cannot listen for its workers: " + e.getMessage() + " (transport.controlPort)",
+          "the driver cannot listen for its workers: "
+              + e.getMessage()
+              + " (transport.controlPort)",
           e);
     }
   }
@@ -127,8 +127,13 @@ public final class TrainingRun {
     if (resume.step() >= end) {
       throw new BellowsException(
           ErrorCategory.CONFIGURATION,
-          "the run in " + config.run().folder() + " is at step " + resume.step() + " and was asked for "
-              + end + "; raise train.steps or --stop-after to go on, or start over with --fresh");
+          "the run in "
+              + config.run().folder()
+              + " is at step "
+              + resume.step()
+              + " and was asked for "
+              + end
+              + "; raise train.steps or --stop-after to go on, or start over with --fresh");
     }
   }
 
@@ -159,8 +164,15 @@ public final class TrainingRun {
     int rows = model.rowsPerSample();
     var batch = config.batch();
     String batchLine =
-        batch.global() + " samples" + (rows > 1 ? " of " + rows + " tokens" : "") + " = " + batch.groups()
-            + " groups × " + batch.microBatchesPerGroup() + " micro-batches × " + batch.micro();
+        batch.global()
+            + " samples"
+            + (rows > 1 ? " of " + rows + " tokens" : "")
+            + " = "
+            + batch.groups()
+            + " groups × "
+            + batch.microBatchesPerGroup()
+            + " micro-batches × "
+            + batch.micro();
     WorkerSite nowhere = new WorkerSite(0, 0, "", "", "", 0, Long.MAX_VALUE);
     return new RunHeadline(
         config.run().name(),

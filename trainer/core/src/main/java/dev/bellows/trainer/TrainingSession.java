@@ -107,12 +107,17 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
               evaluator,
               own(validationLoader(data, backend, config.evaluate().samples())),
               collectives);
-      complete =
-          new Validation(evaluator, own(validationLoader(data, backend, 0)), collectives);
+      complete = new Validation(evaluator, own(validationLoader(data, backend, 0)), collectives);
       StepVote vote = new StepVote(collectives, config.batch().groups());
       EndOfBatchSink sink =
           new EndOfBatchSink(
-              backend, store, reducer, vote, optimizer, Recipe.schedule(config), config.optimizer().clip());
+              backend,
+              store,
+              reducer,
+              vote,
+              optimizer,
+              Recipe.schedule(config),
+              config.optimizer().clip());
       Backpropagation estimator =
           new Backpropagation(backend, model, store, SavedTensors.keep(), WeightGradient.EXACT);
       loop = new TrainLoop(loader, estimator, sink, this);
@@ -160,7 +165,9 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
   private TransportOptions transportOptions() {
     List<Peer> peers =
         membership.members().stream()
-            .map(member -> new Peer(member.rank(), member.host(), member.pid(), member.dataAddress()))
+            .map(
+                member ->
+                    new Peer(member.rank(), member.host(), member.pid(), member.dataAddress()))
             .toList();
     return new TransportOptions(
         spec.runId(),
@@ -177,8 +184,11 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     if (transport.isLost(peer) || waitedNanos > PEER_SILENCE_NANOS) {
       throw new PeerLostException(
           peer,
-          membership.members().get(peer).describe() + " cannot be reached"
-              + (transport.isLost(peer) ? "" : ": it sent nothing for " + PEER_SILENCE_NANOS / 1_000_000_000 + " s"));
+          membership.members().get(peer).describe()
+              + " cannot be reached"
+              + (transport.isLost(peer)
+                  ? ""
+                  : ": it sent nothing for " + PEER_SILENCE_NANOS / 1_000_000_000 + " s"));
     }
   }
 
@@ -266,8 +276,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     checkpointer.awaitSettled();
     link.progress(step, "finished");
     link.send(
-        new Finished(
-            spec.runId(), membership.generation(), membership.rank(), step, stopped));
+        new Finished(spec.runId(), membership.generation(), membership.rank(), step, stopped));
   }
 
   /// Releases everything in reverse order. The first error is thrown, the others are attached to it.

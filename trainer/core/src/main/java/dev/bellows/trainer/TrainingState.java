@@ -45,9 +45,16 @@ final class TrainingState implements BlockSource {
     List<LogicalTensor> all = new ArrayList<>();
     for (Parameter parameter : model.parameters()) {
       if (!parameter.isTied()) {
-        all.add(new LogicalTensor(parameter.name(), DType.F32, parameter.shape(), LogicalTensor.PARAMETER));
+        all.add(
+            new LogicalTensor(
+                parameter.name(), DType.F32, parameter.shape(), LogicalTensor.PARAMETER));
         for (String state : stateNames) {
-          all.add(new LogicalTensor(stateName(state, parameter), DType.F32, parameter.shape(), LogicalTensor.OPTIMIZER));
+          all.add(
+              new LogicalTensor(
+                  stateName(state, parameter),
+                  DType.F32,
+                  parameter.shape(),
+                  LogicalTensor.OPTIMIZER));
         }
       }
     }

@@ -40,8 +40,7 @@ public final class Worker {
   private int rank = -1;
   private volatile long step;
 
-  private Worker(
-      WorkerSpec spec, WorkerSite site, TransportProvider network, ModelFactory models) {
+  private Worker(WorkerSpec spec, WorkerSite site, TransportProvider network, ModelFactory models) {
     this.spec = spec;
     this.site = site;
     this.network = network;
@@ -97,7 +96,10 @@ public final class Worker {
       Model model,
       WorkerLog log) {
     log.line(
-        membership.members().get(rank).describe() + " of " + membership.members().size() + ", "
+        membership.members().get(rank).describe()
+            + " of "
+            + membership.members().size()
+            + ", "
             + backend.description());
     try (TrainingSession session =
         new TrainingSession(spec, config, membership, link, network, backend, data, model, log)) {

@@ -65,7 +65,12 @@ class FaultTest {
   /// Flips a bit of the first tensor's bytes in some part of the checkpoint of `step`; returns the part's name.
   private static String damage(Path run, long step) throws IOException {
     try (Stream<Path> files = Files.list(Path.of(LocalRun.stepFolder(run, step)))) {
-      Path part = files.filter(file -> file.toString().endsWith(".safetensors")).sorted().findFirst().orElseThrow();
+      Path part =
+          files
+              .filter(file -> file.toString().endsWith(".safetensors"))
+              .sorted()
+              .findFirst()
+              .orElseThrow();
       byte[] bytes = Files.readAllBytes(part);
       int payload = 8 + (int) ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
       bytes[payload + 5] ^= 1;
@@ -82,9 +87,15 @@ class FaultTest {
     LocalRun.Ended ended = run.with("workers.count=1").run();
     assertEquals(Outcome.FINISHED, ended.report().outcome(), ended::printed);
     String line = ended.lines().getFirst();
-    assertHas(line, "the checkpoint of step 4 is damaged and not used: ", part, "tensor layers.", "bytes ");
+    assertHas(
+        line,
+        "the checkpoint of step 4 is damaged and not used: ",
+        part,
+        "tensor layers.",
+        "bytes ");
     assertHas(ended.printed(), "resumed at step 2 (saved on 2 workers, now 1)");
-    LocalRun.Ended whole = LocalRun.mlp(temp.resolve("whole")).with("evaluate.samples=4", "checkpoint.every=2").run();
+    LocalRun.Ended whole =
+        LocalRun.mlp(temp.resolve("whole")).with("evaluate.samples=4", "checkpoint.every=2").run();
     assertEquals(whole.history().steps(), ended.history().steps());
     assertEquals(List.of(), LocalRun.differing(whole.folder(), run.folder(), 8));
   }
@@ -99,7 +110,9 @@ class FaultTest {
     assertEquals(ErrorCategory.STORAGE, refusal.category());
     assertOneSentence(refusal.getMessage());
     assertHas(refusal.getMessage(), "no checkpoint in ", " is valid", "--fresh");
-    assertTrue(Files.exists(Path.of(LocalRun.stepFolder(run.folder(), 4), "manifest.json")), "the evidence stays");
+    assertTrue(
+        Files.exists(Path.of(LocalRun.stepFolder(run.folder(), 4), "manifest.json")),
+        "the evidence stays");
   }
 
   // Errors of a worker
@@ -109,7 +122,11 @@ class FaultTest {
     LocalRun.Ended ended =
         mlp().with("optimizer={kind: sgd, learningRate: 1e30}", "schedule={kind: constant}").run();
     String sentence = failed(ended, ErrorCategory.NUMERIC).sentence();
-    assertHas(sentence, "the loss became NaN at step 2 (rank 0, group 0)", "the last finite step was 1 with loss 2.3", "lower optimizer.learningRate");
+    assertHas(
+        sentence,
+        "the loss became NaN at step 2 (rank 0, group 0)",
+        "the last finite step was 1 with loss 2.3",
+        "lower optimizer.learningRate");
     assertEquals(1, ended.history().steps().size());
   }
 
@@ -118,7 +135,8 @@ class FaultTest {
   void namesTheWorkerThatFailedAndNotThePeersThatMissedIt(String network) {
     TransportProvider provider =
         network.equals("aeron") ? new AeronTransportProvider() : new InProcessTransportProvider();
-    // Worker 1 of 2 has two groups of two micro-batches: its ninth forward pass is the first of step 3.
+    // Worker 1 of 2 has two groups of two micro-batches: its ninth forward pass is the first of
+    // step 3.
     ModelFactory models =
         PlantedModel.in(
             1,
@@ -130,7 +148,10 @@ class FaultTest {
     RunReport report = ended.report();
     assertEquals(Outcome.FAILED, report.outcome());
     assertEquals(ErrorCategory.INTERNAL, report.category());
-    assertHas(report.sentence(), "rank 1 on host localhost (executor thread-1", "at step 3: ArithmeticException: planted");
+    assertHas(
+        report.sentence(),
+        "rank 1 on host localhost (executor thread-1",
+        "at step 3: ArithmeticException: planted");
     assertHas(report.detail(), "at dev.bellows.trainer.FaultTest");
     assertEquals(2, report.step());
     assertTrue(report.seconds() < 20, report::toString);
@@ -167,13 +188,22 @@ class FaultTest {
                     }))
             .run();
     String sentence = failed(ended, ErrorCategory.TRANSPORT).sentence();
-    assertHas(sentence, "worker rank 2 on host localhost (executor thread-2", "was lost at step ", "3 heartbeats in a row were missed");
+    assertHas(
+        sentence,
+        "worker rank 2 on host localhost (executor thread-2",
+        "was lost at step ",
+        "3 heartbeats in a row were missed");
     double seconds = (toldAt.get() - silentSince.get()) / 1e9;
-    assertTrue(seconds < 3 * 4 * 0.3, "named after " + seconds + " s, three times of three heartbeats and one of patience allowed");
+    assertTrue(
+        seconds < 3 * 4 * 0.3,
+        "named after "
+            + seconds
+            + " s, three times of three heartbeats and one of patience allowed");
   }
 
   /// A network on which the control endpoint of one thread's worker is cut off from a moment on.
-  private record Muting(TransportProvider network, String thread, AtomicLong since) implements TransportProvider {
+  private record Muting(TransportProvider network, String thread, AtomicLong since)
+      implements TransportProvider {
     @Override
     public String name() {
       return network.name();
@@ -182,7 +212,9 @@ class FaultTest {
     @Override
     public ControlEndpoint openControl(String host, int port) {
       ControlEndpoint endpoint = network.openControl(host, port);
-      return Thread.currentThread().getName().equals(thread) ? new Muted(endpoint, since) : endpoint;
+      return Thread.currentThread().getName().equals(thread)
+          ? new Muted(endpoint, since)
+          : endpoint;
     }
 
     @Override
@@ -227,15 +259,33 @@ class FaultTest {
 
   @Test
   void countsTheWorkersThatCameInTime() {
-    LocalRun.Ended ended = mlp().with("workers.count=3", "workers.startTimeout=1s").launcher(OddLauncher.without(1)).run();
-    assertHas(failed(ended, ErrorCategory.RESOURCE).sentence(), "only 2 of 3 workers registered within 1 s", "can they reach the driver at 127.0.0.1:");
+    LocalRun.Ended ended =
+        mlp()
+            .with("workers.count=3", "workers.startTimeout=1s")
+            .launcher(OddLauncher.without(1))
+            .run();
+    assertHas(
+        failed(ended, ErrorCategory.RESOURCE).sentence(),
+        "only 2 of 3 workers registered within 1 s",
+        "can they reach the driver at 127.0.0.1:");
   }
 
   @Test
   void refusesAHostThatSeesAnotherFolder() throws IOException {
     Path elsewhere = Files.createDirectories(temp.resolve("elsewhere"));
     LocalRun.Ended ended =
-        mlp().launcher(OddLauncher.telling(1, spec -> new WorkerSpec(spec.runId(), spec.coordinator(), spec.config(), elsewhere.toString(), spec.stopAfter()))).run();
+        mlp()
+            .launcher(
+                OddLauncher.telling(
+                    1,
+                    spec ->
+                        new WorkerSpec(
+                            spec.runId(),
+                            spec.coordinator(),
+                            spec.config(),
+                            elsewhere.toString(),
+                            spec.stopAfter())))
+            .run();
     assertHas(
         failed(ended, ErrorCategory.STORAGE).sentence(),
         "host localhost does not see the run folder",
@@ -252,21 +302,45 @@ class FaultTest {
                     1,
                     spec ->
                         new WorkerSpec(
-                            spec.runId(), spec.coordinator(), spec.config().replace("kind: cpu", "kind: reference"), spec.folder(), spec.stopAfter())))
+                            spec.runId(),
+                            spec.coordinator(),
+                            spec.config().replace("kind: cpu", "kind: reference"),
+                            spec.folder(),
+                            spec.stopAfter())))
             .run();
-    assertHas(failed(ended, ErrorCategory.CONFIGURATION).sentence(), "computes with ", "reference", "would differ in the last bits");
+    assertHas(
+        failed(ended, ErrorCategory.CONFIGURATION).sentence(),
+        "computes with ",
+        "reference",
+        "would differ in the last bits");
   }
 
   @Test
   void refusesAWorkerThatNeedsMoreThanItMayUse() {
     LocalRun.Ended ended = mlp().launcher(OddLauncher.limited(64L << 20)).run();
-    assertHas(failed(ended, ErrorCategory.RESOURCE).sentence(), "needs ", "(heap ", "but was given 64.0 MiB", "raise workers.memory");
+    assertHas(
+        failed(ended, ErrorCategory.RESOURCE).sentence(),
+        "needs ",
+        "(heap ",
+        "but was given 64.0 MiB",
+        "raise workers.memory");
   }
 
   @Test
   void tellsAtOnceThatAWorkerCannotStart() {
     LocalRun.Ended ended =
-        mlp().launcher(OddLauncher.telling(0, spec -> new WorkerSpec(spec.runId(), spec.coordinator(), spec.config() + "nonsense: 1\n", spec.folder(), spec.stopAfter()))).run();
+        mlp()
+            .launcher(
+                OddLauncher.telling(
+                    0,
+                    spec ->
+                        new WorkerSpec(
+                            spec.runId(),
+                            spec.coordinator(),
+                            spec.config() + "nonsense: 1\n",
+                            spec.folder(),
+                            spec.stopAfter())))
+            .run();
     assertHas(failedAtAll(ended).sentence(), "thread-0", "nonsense");
     assertTrue(ended.report().seconds() < 20, ended.report()::toString);
   }
@@ -286,7 +360,11 @@ class FaultTest {
     Files.writeString(step4, "in the way");
     LocalRun.Ended ended = mlp().with("checkpoint.every=4").run();
     assertEquals(Outcome.FINISHED, ended.report().outcome(), ended.report()::toString);
-    assertHas(ended.printed(), "the checkpoint of step 4 failed and was removed, training goes on: rank ", "step-00000004", "saved step 8 to ");
+    assertHas(
+        ended.printed(),
+        "the checkpoint of step 4 failed and was removed, training goes on: rank ",
+        "step-00000004",
+        "saved step 8 to ");
     assertTrue(ended.history().events().contains("checkpoint_failed"));
     assertFalse(Files.exists(step4), "nothing is left of the failed checkpoint");
     assertEquals(8, ended.history().steps().size());
@@ -301,6 +379,9 @@ class FaultTest {
     RunReport report = failed(ended, ErrorCategory.STORAGE);
     assertHas(report.sentence(), "step 8 is done but could not be saved: ");
     assertEquals(LocalRun.stepFolder(temp.resolve("run"), 4), report.checkpoint());
-    assertEquals(Outcome.FINISHED, mlp().with("checkpoint.every=4").run().report().outcome(), "and the run can go on from step 4");
+    assertEquals(
+        Outcome.FINISHED,
+        mlp().with("checkpoint.every=4").run().report().outcome(),
+        "and the run can go on from step 4");
   }
 }

@@ -35,12 +35,19 @@ class LayoutIdentityTest {
 
   private static LocalRun layout(Path run, int workers, int threads) {
     return LocalRun.gpt(run)
-        .with("train.steps=" + STEPS, "evaluate.every=3", "workers.count=" + workers, "workers.threads=" + threads);
+        .with(
+            "train.steps=" + STEPS,
+            "evaluate.every=3",
+            "workers.count=" + workers,
+            "workers.threads=" + threads);
   }
 
   private static LocalRun.Ended finish(LocalRun run) {
     LocalRun.Ended ended = run.run();
-    assertEquals(Outcome.FINISHED, ended.report().outcome(), ended.report().sentence() + ended.report().detail());
+    assertEquals(
+        Outcome.FINISHED,
+        ended.report().outcome(),
+        ended.report().sentence() + ended.report().detail());
     return ended;
   }
 
@@ -61,7 +68,11 @@ class LayoutIdentityTest {
   void hasTheBitsOfOneWorker(int workers, int threads, String network, String kind) {
     TransportProvider provider =
         network.equals("aeron") ? new AeronTransportProvider() : new InProcessTransportProvider();
-    LocalRun.Ended ended = finish(layout(folder.resolve("run"), workers, threads).over(provider).with("transport.kind=" + kind));
+    LocalRun.Ended ended =
+        finish(
+            layout(folder.resolve("run"), workers, threads)
+                .over(provider)
+                .with("transport.kind=" + kind));
     assertEquals(STEPS, ended.history().steps().size());
     assertEquals(oneWorker.history().steps(), ended.history().steps());
     assertEquals(oneWorker.history().evaluations(), ended.history().evaluations());
@@ -73,7 +84,9 @@ class LayoutIdentityTest {
     LocalRun run = LocalRun.mlp(folder.resolve("a")).with("train.steps=4", "backend=reference");
     LocalRun.Ended one = finish(run.with("workers.count=1"));
     LocalRun.Ended four =
-        finish(LocalRun.mlp(folder.resolve("b")).with("train.steps=4", "backend=reference", "workers.count=4"));
+        finish(
+            LocalRun.mlp(folder.resolve("b"))
+                .with("train.steps=4", "backend=reference", "workers.count=4"));
     assertEquals(one.history().steps(), four.history().steps());
     assertEquals(List.of(), LocalRun.differing(one.folder(), four.folder(), 4));
   }
@@ -93,6 +106,7 @@ class LayoutIdentityTest {
   }
 
   private LocalRun eightGroups(String name, int workers, String reduction) {
-    return layout(folder.resolve(name), workers, 1).with("batch={global: 8, micro: 1, groups: 8, reduction: " + reduction + "}");
+    return layout(folder.resolve(name), workers, 1)
+        .with("batch={global: 8, micro: 1, groups: 8, reduction: " + reduction + "}");
   }
 }

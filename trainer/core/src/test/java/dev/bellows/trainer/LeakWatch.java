@@ -42,7 +42,8 @@ final class LeakWatch implements BeforeEachCallback, AfterEachCallback {
     while ((!newThreads().isEmpty() || !newFolders().isEmpty()) && System.nanoTime() < deadline) {
       Thread.sleep(10);
     }
-    assertEquals(List.of(), newThreads().stream().map(Thread::getName).toList(), "threads that a run left");
+    assertEquals(
+        List.of(), newThreads().stream().map(Thread::getName).toList(), "threads that a run left");
     assertEquals(List.of(), newFolders(), "folders of shared memory that a run left");
     assertEquals(List.of(), reports.found, "buffers that were never released");
   }

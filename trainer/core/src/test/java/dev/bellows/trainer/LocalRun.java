@@ -64,7 +64,12 @@ record LocalRun(
       if (!Files.exists(text)) {
         StringBuilder words = new StringBuilder();
         for (int i = 0; words.length() < 3000; i++) {
-          words.append("line ").append(i * i % 97).append(" of the text, ").append(i % 7).append('\n');
+          words
+              .append("line ")
+              .append(i * i % 97)
+              .append(" of the text, ")
+              .append(i % 7)
+              .append('\n');
         }
         Files.writeString(text, words);
       }
@@ -88,7 +93,14 @@ record LocalRun(
 
   static LocalRun of(Path folder, String yaml) {
     return new LocalRun(
-        folder, yaml, List.of(), new InProcessTransportProvider(), new TinyModels(), LocalLauncher::new, Long.MAX_VALUE, false);
+        folder,
+        yaml,
+        List.of(),
+        new InProcessTransportProvider(),
+        new TinyModels(),
+        LocalLauncher::new,
+        Long.MAX_VALUE,
+        false);
   }
 
   LocalRun with(String... more) {
@@ -137,7 +149,8 @@ record LocalRun(
           watcher.printed(holder[0], line);
         };
     TrainingRun run =
-        new TrainingRun(config(), new TrainingRun.Options(stopAfter, fresh, "test"), network, models, out);
+        new TrainingRun(
+            config(), new TrainingRun.Options(stopAfter, fresh, "test"), network, models, out);
     holder[0] = run;
     RunReport report = run.run(() -> launcher.apply(network, models));
     return new Ended(report, lines, folder);

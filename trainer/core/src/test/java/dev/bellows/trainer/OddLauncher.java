@@ -15,25 +15,42 @@ import java.util.function.UnaryOperator;
 /// @param limitBytes what each worker may use
 /// @param beforeClose runs when the run is over
 record OddLauncher(
-    LocalLauncher local, Map<Integer, UnaryOperator<WorkerSpec>> specs, Set<Integer> absent, long limitBytes, Runnable beforeClose)
+    LocalLauncher local,
+    Map<Integer, UnaryOperator<WorkerSpec>> specs,
+    Set<Integer> absent,
+    long limitBytes,
+    Runnable beforeClose)
     implements WorkerLauncher {
-  static BiFunction<TransportProvider, ModelFactory, WorkerLauncher> telling(int partition, UnaryOperator<WorkerSpec> change) {
+  static BiFunction<TransportProvider, ModelFactory, WorkerLauncher> telling(
+      int partition, UnaryOperator<WorkerSpec> change) {
     return (network, models) ->
-        new OddLauncher(new LocalLauncher(network, models), Map.of(partition, change), Set.of(), Long.MAX_VALUE, () -> {});
+        new OddLauncher(
+            new LocalLauncher(network, models),
+            Map.of(partition, change),
+            Set.of(),
+            Long.MAX_VALUE,
+            () -> {});
   }
 
   static BiFunction<TransportProvider, ModelFactory, WorkerLauncher> without(int partition) {
     return (network, models) ->
-        new OddLauncher(new LocalLauncher(network, models), Map.of(), Set.of(partition), Long.MAX_VALUE, () -> {});
+        new OddLauncher(
+            new LocalLauncher(network, models),
+            Map.of(),
+            Set.of(partition),
+            Long.MAX_VALUE,
+            () -> {});
   }
 
   static BiFunction<TransportProvider, ModelFactory, WorkerLauncher> limited(long bytes) {
-    return (network, models) -> new OddLauncher(new LocalLauncher(network, models), Map.of(), Set.of(), bytes, () -> {});
+    return (network, models) ->
+        new OddLauncher(new LocalLauncher(network, models), Map.of(), Set.of(), bytes, () -> {});
   }
 
   static BiFunction<TransportProvider, ModelFactory, WorkerLauncher> closing(Runnable beforeClose) {
     return (network, models) ->
-        new OddLauncher(new LocalLauncher(network, models), Map.of(), Set.of(), Long.MAX_VALUE, beforeClose);
+        new OddLauncher(
+            new LocalLauncher(network, models), Map.of(), Set.of(), Long.MAX_VALUE, beforeClose);
   }
 
   @Override

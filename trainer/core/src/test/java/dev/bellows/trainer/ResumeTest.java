@@ -35,14 +35,17 @@ class ResumeTest {
   @BeforeAll
   static void trainThroughAndToHalf() {
     uninterrupted = run(temp.resolve("through")).run();
-    assertEquals(Outcome.FINISHED, uninterrupted.report().outcome(), uninterrupted.report().toString());
+    assertEquals(
+        Outcome.FINISHED, uninterrupted.report().outcome(), uninterrupted.report().toString());
     // A checkpoint falls on the step of the stop: it must be saved once.
     stoppedAtHalf = run(temp.resolve("half")).stopAfter(HALF).run();
-    assertEquals(Outcome.STOPPED, stoppedAtHalf.report().outcome(), stoppedAtHalf.report().toString());
+    assertEquals(
+        Outcome.STOPPED, stoppedAtHalf.report().outcome(), stoppedAtHalf.report().toString());
   }
 
   private static LocalRun run(Path run) {
-    return LocalRun.gpt(run).with("train.steps=" + STEPS, "checkpoint.every=5", "evaluate.every=5", "log.every=1");
+    return LocalRun.gpt(run)
+        .with("train.steps=" + STEPS, "checkpoint.every=5", "evaluate.every=5", "log.every=1");
   }
 
   private LocalRun half() throws IOException {
@@ -68,9 +71,12 @@ class ResumeTest {
     assertEquals(HALF, stoppedAtHalf.report().step());
     assertEquals("stopped after step 10", stoppedAtHalf.report().sentence());
     assertEquals(0, stoppedAtHalf.report().exitCode());
-    assertEquals(LocalRun.stepFolder(stoppedAtHalf.folder(), HALF), stoppedAtHalf.report().checkpoint());
+    assertEquals(
+        LocalRun.stepFolder(stoppedAtHalf.folder(), HALF), stoppedAtHalf.report().checkpoint());
     assertTrue(Files.exists(Path.of(stoppedAtHalf.report().checkpoint(), "manifest.json")));
-    assertEquals(1, stoppedAtHalf.lines().stream().filter(line -> line.startsWith("saved step 10 ")).count());
+    assertEquals(
+        1,
+        stoppedAtHalf.lines().stream().filter(line -> line.startsWith("saved step 10 ")).count());
     assertEquals(uninterrupted.history().steps().subList(0, HALF), stoppedAtHalf.history().steps());
   }
 
@@ -79,7 +85,8 @@ class ResumeTest {
   void goesOnWithOtherWorkers(int workers) throws IOException {
     LocalRun.Ended ended = half().with("workers.count=" + workers).run();
     assertTrue(
-        ended.printed().contains("resumed at step 10 (saved on 2 workers, now " + workers + ")"), ended::printed);
+        ended.printed().contains("resumed at step 10 (saved on 2 workers, now " + workers + ")"),
+        ended::printed);
     assertSameRun(ended);
   }
 
@@ -117,7 +124,9 @@ class ResumeTest {
     Path metrics = folder.resolve("run/metrics.jsonl");
     Files.writeString(
         metrics,
-        Files.readString(metrics) + "{\"event\":\"step\",\"step\":11,\"loss\":1.0,\"grad_norm\":1.0}\n{\"event\":\"step\",\"st");
+        Files.readString(metrics)
+            + "{\"event\":\"step\",\"step\":11,\"loss\":1.0,\"grad_norm\":1.0}\n"
+            + "{\"event\":\"step\",\"st");
     assertSameRun(run.run());
   }
 
@@ -125,14 +134,22 @@ class ResumeTest {
   @ValueSource(strings = {"model.width=32", "seed=12", "batch.global=16", "optimizer.kind=sgd"})
   void refusesWhatWouldChangeTheMeaningOfTheState(String change) throws IOException {
     String key = change.substring(0, change.indexOf('='));
-    String[] changes = key.equals("optimizer.kind") ? new String[] {"optimizer={kind: sgd, learningRate: 0.01}"} : new String[] {change};
+    String[] changes =
+        key.equals("optimizer.kind")
+            ? new String[] {"optimizer={kind: sgd, learningRate: 0.01}"}
+            : new String[] {change};
     LocalRun run = half().with(changes);
     BellowsException refusal = assertThrows(BellowsException.class, run::run);
     assertEquals(ErrorCategory.CONFIGURATION, refusal.category());
     assertTrue(refusal.getMessage().contains(key + " "), refusal.getMessage());
     assertTrue(refusal.getMessage().contains("start over with --fresh"), refusal.getMessage());
-    assertTrue(Files.exists(Path.of(LocalRun.stepFolder(run.folder(), HALF), "manifest.json")), "nothing was deleted");
-    assertEquals(stoppedAtHalf.history(), RunHistory.read(run.folder().resolve("metrics.jsonl")), "nothing was forgotten");
+    assertTrue(
+        Files.exists(Path.of(LocalRun.stepFolder(run.folder(), HALF), "manifest.json")),
+        "nothing was deleted");
+    assertEquals(
+        stoppedAtHalf.history(),
+        RunHistory.read(run.folder().resolve("metrics.jsonl")),
+        "nothing was forgotten");
   }
 
   @Test
@@ -140,16 +157,23 @@ class ResumeTest {
     LocalRun.Ended ended = half().with("optimizer.learningRate=0.02").run();
     assertEquals(Outcome.FINISHED, ended.report().outcome());
     assertTrue(
-        ended.lines().contains("changed since the checkpoint of step 10: optimizer.learningRate 0.01 → 0.02"), ended::printed);
+        ended
+            .lines()
+            .contains(
+                "changed since the checkpoint of step 10: optimizer.learningRate 0.01 → 0.02"),
+        ended::printed);
     assertEquals(stoppedAtHalf.history().steps(), ended.history().steps().subList(0, HALF));
-    assertTrue(!uninterrupted.history().steps().get(HALF).equals(ended.history().steps().get(HALF)), "another rate, another step");
+    assertTrue(
+        !uninterrupted.history().steps().get(HALF).equals(ended.history().steps().get(HALF)),
+        "another rate, another step");
   }
 
   @Test
   void aFinishedRunIsNotTrainedAgain() throws IOException {
     LocalRun run = half();
     BellowsException again = assertThrows(BellowsException.class, () -> run.stopAfter(HALF).run());
-    assertTrue(again.getMessage().contains("is at step 10 and was asked for 10"), again.getMessage());
+    assertTrue(
+        again.getMessage().contains("is at step 10 and was asked for 10"), again.getMessage());
     assertEquals(Outcome.FINISHED, run.run().report().outcome());
     BellowsException finished = assertThrows(BellowsException.class, run::run);
     assertEquals(ErrorCategory.CONFIGURATION, finished.category());

@@ -18,8 +18,10 @@ import org.slf4j.LoggerFactory;
 /// A control endpoint: one UDP subscription on its own address, one publication per address that it sends to.
 final class AeronControl implements ControlEndpoint {
   private static final Logger LOG = LoggerFactory.getLogger(AeronControl.class);
+
   /// A message may take an eighth of a term.
   static final int MAX_MESSAGE_BYTES = 65_536;
+
   static final int TERM_BYTES = 8 * MAX_MESSAGE_BYTES;
   private static final int STREAM = 77;
   private static final int BURST = 64;
@@ -29,8 +31,9 @@ final class AeronControl implements ControlEndpoint {
   private final String address;
   private final Subscription subscription;
   private final Map<String, ExclusivePublication> publications = new HashMap<>();
-  private final FragmentAssembler assembler = new FragmentAssembler(
-      (buffer, offset, length, header) -> take(buffer, offset, length), MAX_MESSAGE_BYTES);
+  private final FragmentAssembler assembler =
+      new FragmentAssembler(
+          (buffer, offset, length, header) -> take(buffer, offset, length), MAX_MESSAGE_BYTES);
   private Consumer<byte[]> handler = message -> {};
   private RuntimeException failure;
   private int taken;
@@ -46,7 +49,8 @@ final class AeronControl implements ControlEndpoint {
     if (port != 0) {
       return open(host + ":" + port);
     }
-    // Not Aeron's own choice of a port: a successor at the same address could then not share the channel while old images linger.
+    // Not Aeron's own choice of a port: a successor at the same address could then not share the
+    // channel while old images linger.
     String address = UdpPorts.reserveAny(host);
     UdpPorts.release(address);
     return open(address);
@@ -59,14 +63,16 @@ final class AeronControl implements ControlEndpoint {
       throw inUse(address);
     }
     try {
-      return new AeronControl(plane, plane.aeron().addSubscription("aeron:udp?endpoint=" + address, STREAM), address);
+      return new AeronControl(
+          plane, plane.aeron().addSubscription("aeron:udp?endpoint=" + address, STREAM), address);
     } catch (RegistrationException e) {
       plane.free(address);
       plane.release();
       String message = String.valueOf(e.getMessage());
       throw message.contains("in use")
           ? inUse(address)
-          : new IllegalStateException("no control endpoint can be opened on " + address + ": " + message, e);
+          : new IllegalStateException(
+              "no control endpoint can be opened on " + address + ": " + message, e);
     }
   }
 
@@ -82,7 +88,11 @@ final class AeronControl implements ControlEndpoint {
   @Override
   public boolean send(String target, byte[] message, long timeoutNanos) {
     if (message.length > MAX_MESSAGE_BYTES || message.length == 0) {
-      throw new IllegalArgumentException("a control message has " + message.length + " bytes but must have 1 to " + MAX_MESSAGE_BYTES);
+      throw new IllegalArgumentException(
+          "a control message has "
+              + message.length
+              + " bytes but must have 1 to "
+              + MAX_MESSAGE_BYTES);
     }
     long deadline = System.nanoTime() + timeoutNanos;
     DirectBuffer buffer = new UnsafeBuffer(message);
@@ -117,8 +127,12 @@ final class AeronControl implements ControlEndpoint {
     ExclusivePublication publication = publications.get(target);
     if (publication == null) {
       try {
-        publication = plane.aeron().addExclusivePublication(
-            "aeron:udp?endpoint=" + target + "|term-length=" + TERM_BYTES + "|linger=500ms", STREAM);
+        publication =
+            plane
+                .aeron()
+                .addExclusivePublication(
+                    "aeron:udp?endpoint=" + target + "|term-length=" + TERM_BYTES + "|linger=500ms",
+                    STREAM);
         publications.put(target, publication);
       } catch (RegistrationException e) {
         LOG.debug("no link to {}: {}", target, e.getMessage());

@@ -42,7 +42,12 @@ final class AeronLink implements ControlledFragmentHandler {
   private boolean isDrained;
 
   /// `process` is the peer's process where it can be seen from here and is not this one.
-  AeronLink(String peerName, ExclusivePublication publication, Subscription subscription, Packet packet, Optional<ProcessHandle> process) {
+  AeronLink(
+      String peerName,
+      ExclusivePublication publication,
+      Subscription subscription,
+      Packet packet,
+      Optional<ProcessHandle> process) {
     this.peerName = peerName;
     this.publication = publication;
     this.subscription = subscription;
@@ -62,7 +67,8 @@ final class AeronLink implements ControlledFragmentHandler {
     return !publication.isClosed() && offer(Packet.GOODBYE, 0, 0, 0, MemorySegment.NULL);
   }
 
-  private boolean offer(long kind, long operation, long tensor, long offset, MemorySegment payload) {
+  private boolean offer(
+      long kind, long operation, long tensor, long offset, MemorySegment payload) {
     long length = payload.byteSize();
     while (true) {
       long position = publication.tryClaim(Packet.HEADER_BYTES + (int) length, claim);
@@ -77,7 +83,8 @@ final class AeronLink implements ControlledFragmentHandler {
         return false;
       }
       if (position != Publication.ADMIN_ACTION) {
-        throw new IllegalStateException("the stream to " + peerName + " ended: " + Publication.errorString(position));
+        throw new IllegalStateException(
+            "the stream to " + peerName + " ended: " + Publication.errorString(position));
       }
       // An admin action is a term rotation: the next attempt succeeds.
     }
@@ -118,7 +125,8 @@ final class AeronLink implements ControlledFragmentHandler {
       delivered++;
       try {
         long address = buffer.addressOffset() + offset + Packet.HEADER_BYTES;
-        handler.onChunk(Packet.header(buffer, offset), MEMORY.asSlice(address, length - Packet.HEADER_BYTES));
+        handler.onChunk(
+            Packet.header(buffer, offset), MEMORY.asSlice(address, length - Packet.HEADER_BYTES));
       } catch (Throwable e) {
         failure = e;
         return Action.BREAK;
@@ -147,7 +155,8 @@ final class AeronLink implements ControlledFragmentHandler {
       isDead = !process.get().isAlive();
       deadSince = now;
     }
-    // What the dead peer sent is still there to be polled; a sender never polls, so it believes after a while.
+    // What the dead peer sent is still there to be polled; a sender never polls, so it believes
+    // after a while.
     return isDead && (isDrained || now - deadSince >= DEATH_CERTAIN_NANOS);
   }
 

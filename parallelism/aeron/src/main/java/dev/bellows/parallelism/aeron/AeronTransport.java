@@ -51,7 +51,8 @@ final class AeronTransport implements Transport {
   @Override
   public boolean offer(int peer, ChunkHeader header, MemorySegment payload) {
     if (payload.byteSize() > maxChunkBytes) {
-      throw new IllegalArgumentException("a chunk of " + payload.byteSize() + " bytes is larger than " + maxChunkBytes);
+      throw new IllegalArgumentException(
+          "a chunk of " + payload.byteSize() + " bytes is larger than " + maxChunkBytes);
     }
     requireDriver();
     try {
@@ -85,10 +86,18 @@ final class AeronTransport implements Transport {
     if (aeron.isClosed()) {
       if (plane.clientError() instanceof DriverTimeoutException && plane.driverOwner() != rank()) {
         throw new PeerLostException(
-            plane.driverOwner(), describe(plane.driverOwner()) + " is gone, and with it the media driver that rank " + rank() + " uses");
+            plane.driverOwner(),
+            describe(plane.driverOwner())
+                + " is gone, and with it the media driver that rank "
+                + rank()
+                + " uses");
       }
       throw new IllegalStateException(
-          "rank " + rank() + " lost its media driver because this process did not run for more than " + Drivers.DATA_LIVENESS_MILLIS + " ms: "
+          "rank "
+              + rank()
+              + " lost its media driver because this process did not run for more than "
+              + Drivers.DATA_LIVENESS_MILLIS
+              + " ms: "
               + plane.clientError());
     }
   }

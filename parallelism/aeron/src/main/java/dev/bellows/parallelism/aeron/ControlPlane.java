@@ -20,11 +20,15 @@ final class ControlPlane {
   private ControlPlane() {
     SharedMemory.sweep();
     SharedMemory.require(Drivers.DRIVER_BYTES);
-    folder = SharedMemory.folder(
-        "control-" + Integer.toHexString(ThreadLocalRandom.current().nextInt()), ProcessHandle.current().pid());
+    folder =
+        SharedMemory.folder(
+            "control-" + Integer.toHexString(ThreadLocalRandom.current().nextInt()),
+            ProcessHandle.current().pid());
     driver = Drivers.launchControl(folder);
     try {
-      aeron = Drivers.connect(folder, "control", Drivers.CONTROL_LIVENESS_MILLIS, Drivers.logging("control plane"));
+      aeron =
+          Drivers.connect(
+              folder, "control", Drivers.CONTROL_LIVENESS_MILLIS, Drivers.logging("control plane"));
     } catch (RuntimeException e) {
       driver.close();
       throw e;

@@ -8,6 +8,7 @@ import java.util.List;
 final class DataChannels {
   /// Larger terms were not faster.
   static final int TERM_BYTES = 4 << 20;
+
   private static final int FRAME_HEADER_BYTES = 32;
   private static final int MAX_MTU = 65_504;
   private static final int STREAM_BASE = 1_000;
@@ -20,14 +21,21 @@ final class DataChannels {
   DataChannels(TransportOptions options) {
     this.options = options;
     this.peers = options.peers();
-    this.udpOnly = switch (options.kind()) {
-      case "auto" -> false;
-      case "udp" -> true;
-      default -> throw new IllegalArgumentException("transport kind is " + options.kind() + " but must be auto or udp");
-    };
+    this.udpOnly =
+        switch (options.kind()) {
+          case "auto" -> false;
+          case "udp" -> true;
+          default ->
+              throw new IllegalArgumentException(
+                  "transport kind is " + options.kind() + " but must be auto or udp");
+        };
     int mtu = options.mtuBytes();
     if (mtu % 32 != 0 || mtu < 256 || mtu > MAX_MTU) {
-      throw new IllegalArgumentException("the transport's MTU is " + mtu + " bytes but must be a multiple of 32 from 256 to " + MAX_MTU);
+      throw new IllegalArgumentException(
+          "the transport's MTU is "
+              + mtu
+              + " bytes but must be a multiple of 32 from 256 to "
+              + MAX_MTU);
     }
   }
 
@@ -42,7 +50,13 @@ final class DataChannels {
 
   /// The rank whose process runs the media driver that this rank uses.
   int driverOwner() {
-    return udpOnly ? options.rank() : peers.stream().filter(peer -> peer.host().equals(me().host())).findFirst().orElseThrow().rank();
+    return udpOnly
+        ? options.rank()
+        : peers.stream()
+            .filter(peer -> peer.host().equals(me().host()))
+            .findFirst()
+            .orElseThrow()
+            .rank();
   }
 
   /// All ranks must cut tensors alike, so one UDP link anywhere sets the chunk for all.
@@ -63,8 +77,14 @@ final class DataChannels {
 
   /// Where this rank listens to `peer`.
   String subscription(int peer) {
-    return isLocal(peer) ? "aeron:ipc" : "aeron:udp?endpoint=" + me().dataAddress() + "|rcv-wnd=" + Drivers.receiveWindow() + "|so-rcvbuf="
-        + Drivers.receiveBuffer();
+    return isLocal(peer)
+        ? "aeron:ipc"
+        : "aeron:udp?endpoint="
+            + me().dataAddress()
+            + "|rcv-wnd="
+            + Drivers.receiveWindow()
+            + "|so-rcvbuf="
+            + Drivers.receiveBuffer();
   }
 
   /// Not sparse: the driver touches every page before the first step instead of during it.
@@ -73,13 +93,21 @@ final class DataChannels {
   }
 
   private String udp(String endpoint) {
-    return "aeron:udp?endpoint=" + endpoint + "|term-length=" + TERM_BYTES + "|mtu=" + options.mtuBytes() + "|so-sndbuf="
-        + Drivers.sendBuffer() + "|linger=1s";
+    return "aeron:udp?endpoint="
+        + endpoint
+        + "|term-length="
+        + TERM_BYTES
+        + "|mtu="
+        + options.mtuBytes()
+        + "|so-sndbuf="
+        + Drivers.sendBuffer()
+        + "|linger=1s";
   }
 
   /// Bytes of shared memory that the driver of this rank's host needs: three terms per stream and side, an IPC stream having one side.
   long sharedMemoryBytes() {
-    long locals = udpOnly ? 1 : peers.stream().filter(peer -> peer.host().equals(me().host())).count();
+    long locals =
+        udpOnly ? 1 : peers.stream().filter(peer -> peer.host().equals(me().host())).count();
     long remotes = peers.size() - locals;
     return Drivers.DRIVER_BYTES + 3L * TERM_BYTES * (locals * (locals - 1) + 2 * locals * remotes);
   }

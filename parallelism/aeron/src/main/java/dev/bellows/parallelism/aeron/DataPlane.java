@@ -41,7 +41,13 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
     this.channels = new DataChannels(options);
     this.deadline = System.nanoTime() + options.timeoutNanos();
     this.driverOwner = channels.driverOwner();
-    String name = "data-" + Long.toHexString(options.runId()) + "-" + options.generation() + "-" + driverOwner;
+    String name =
+        "data-"
+            + Long.toHexString(options.runId())
+            + "-"
+            + options.generation()
+            + "-"
+            + driverOwner;
     this.folder = SharedMemory.folder(name, options.peers().get(driverOwner).pid());
   }
 
@@ -100,7 +106,8 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
     }
     while (aeron == null) {
       try {
-        aeron = Drivers.connect(folder, "rank-" + options.rank(), Drivers.DATA_LIVENESS_MILLIS, this);
+        aeron =
+            Drivers.connect(folder, "rank-" + options.rank(), Drivers.DATA_LIVENESS_MILLIS, this);
       } catch (AeronException e) {
         // The driver is still starting, or it died while it did.
         pause(driverOwner, owner, "has a media driver that does not answer: " + e.getMessage());
@@ -111,23 +118,37 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
   /// The process of `peer` when it is another one on this host and can be seen from here.
   private Optional<ProcessHandle> process(int peer) {
     Peer at = options.peers().get(peer);
-    boolean other = at.host().equals(options.peers().get(options.rank()).host()) && at.pid() != ProcessHandle.current().pid();
+    boolean other =
+        at.host().equals(options.peers().get(options.rank()).host())
+            && at.pid() != ProcessHandle.current().pid();
     return other ? ProcessHandle.of(at.pid()).filter(ProcessHandle::isAlive) : Optional.empty();
   }
 
   /// One turn of waiting for `peer` while connecting. Errors: [PeerLostException] at the deadline or when its process is dead.
   private void pause(int peer, Optional<ProcessHandle> process, String complaint) {
     Peer at = options.peers().get(peer);
-    String who = "rank " + peer + " (host " + at.host() + ", pid " + at.pid() + ", " + at.dataAddress() + ") ";
+    String who =
+        "rank "
+            + peer
+            + " (host "
+            + at.host()
+            + ", pid "
+            + at.pid()
+            + ", "
+            + at.dataAddress()
+            + ") ";
     if (process.isPresent() && !process.get().isAlive()) {
-      throw new PeerLostException(peer, who + "died while rank " + options.rank() + " was connecting to it");
+      throw new PeerLostException(
+          peer, who + "died while rank " + options.rank() + " was connecting to it");
     }
     if (System.nanoTime() - deadline > 0) {
-      throw new PeerLostException(peer, who + complaint + " within " + options.timeoutNanos() / 1_000_000 + " ms");
+      throw new PeerLostException(
+          peer, who + complaint + " within " + options.timeoutNanos() / 1_000_000 + " ms");
     }
     if (Thread.interrupted()) {
       Thread.currentThread().interrupt();
-      throw new PeerLostException(peer, "interrupted while rank " + options.rank() + " was connecting to rank " + peer);
+      throw new PeerLostException(
+          peer, "interrupted while rank " + options.rank() + " was connecting to rank " + peer);
     }
     LockSupport.parkNanos(PAUSE_NANOS);
   }
@@ -143,7 +164,8 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
         Peer at = options.peers().get(peer);
         String name = "rank " + peer + " (host " + at.host() + ", pid " + at.pid() + ")";
         Subscription subscription = listen(peer);
-        ExclusivePublication publication = aeron.addExclusivePublication(channels.publication(peer), channels.stream(rank, peer));
+        ExclusivePublication publication =
+            aeron.addExclusivePublication(channels.publication(peer), channels.stream(rank, peer));
         links[peer] = new AeronLink(name, publication, subscription, packet, process(peer));
       }
     }
@@ -152,10 +174,17 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
 
   private Subscription listen(int peer) {
     try {
-      return aeron.addSubscription(channels.subscription(peer), channels.stream(peer, options.rank()));
+      return aeron.addSubscription(
+          channels.subscription(peer), channels.stream(peer, options.rank()));
     } catch (RegistrationException e) {
       throw new IllegalStateException(
-          "rank " + options.rank() + " cannot listen on " + options.peers().get(options.rank()).dataAddress() + ": " + e.getMessage(), e);
+          "rank "
+              + options.rank()
+              + " cannot listen on "
+              + options.peers().get(options.rank()).dataAddress()
+              + ": "
+              + e.getMessage(),
+          e);
     }
   }
 
@@ -169,9 +198,11 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
           if (other != options.rank()) {
             greeted[other] = greeted[other] || links[other].offerHello();
             if (!links[other].isGreeted()) {
-              links[other].poll((header, payload) -> {
-                throw new IllegalStateException("a chunk came before the hello");
-              }, 1);
+              links[other].poll(
+                  (header, payload) -> {
+                    throw new IllegalStateException("a chunk came before the hello");
+                  },
+                  1);
             }
           }
         }

@@ -23,12 +23,15 @@ final class Drivers {
 
   /// How long a driver may be silent before its clients give it up, and a client before the driver does.
   static final long DATA_LIVENESS_MILLIS = 2_000;
+
   /// How long a remote peer's stream may be silent; a living one sends something every 100 ms.
   private static final long IMAGE_LIVENESS_MILLIS = 1_500;
 
   static final long CONTROL_LIVENESS_MILLIS = 10_000;
+
   /// What a driver's own files take.
   static final long DRIVER_BYTES = 16L << 20;
+
   /// Wanted receive window and socket buffers of UDP streams.
   private static final int WINDOW = 2 << 20;
 
@@ -39,21 +42,25 @@ final class Drivers {
 
   /// A driver for tensors in `folder`.
   static MediaDriver launchData(Path folder, String name) {
-    return launch(base(folder, name, DATA_LIVENESS_MILLIS)
-        .imageLivenessTimeoutNs(TimeUnit.MILLISECONDS.toNanos(IMAGE_LIVENESS_MILLIS))
-        .publicationTermBufferLength(DataChannels.TERM_BYTES)
-        .ipcTermBufferLength(DataChannels.TERM_BYTES)
-        .socketRcvbufLength(receiveBuffer())
-        .socketSndbufLength(sendBuffer())
-        .initialWindowLength(receiveWindow()));
+    return launch(
+        base(folder, name, DATA_LIVENESS_MILLIS)
+            .imageLivenessTimeoutNs(TimeUnit.MILLISECONDS.toNanos(IMAGE_LIVENESS_MILLIS))
+            .publicationTermBufferLength(DataChannels.TERM_BYTES)
+            .ipcTermBufferLength(DataChannels.TERM_BYTES)
+            .socketRcvbufLength(receiveBuffer())
+            .socketSndbufLength(sendBuffer())
+            .initialWindowLength(receiveWindow()));
   }
 
   /// A driver for control messages in `folder`.
   static MediaDriver launchControl(Path folder) {
-    return launch(base(folder, "control", CONTROL_LIVENESS_MILLIS)
-        .termBufferSparseFile(true)
-        .sharedIdleStrategy(new BackoffIdleStrategy(1, 1, TimeUnit.MICROSECONDS.toNanos(100), TimeUnit.MILLISECONDS.toNanos(1)))
-        .publicationTermBufferLength(AeronControl.TERM_BYTES));
+    return launch(
+        base(folder, "control", CONTROL_LIVENESS_MILLIS)
+            .termBufferSparseFile(true)
+            .sharedIdleStrategy(
+                new BackoffIdleStrategy(
+                    1, 1, TimeUnit.MICROSECONDS.toNanos(100), TimeUnit.MILLISECONDS.toNanos(1)))
+            .publicationTermBufferLength(AeronControl.TERM_BYTES));
   }
 
   private static MediaDriver.Context base(Path folder, String name, long livenessMillis) {
@@ -63,7 +70,8 @@ final class Drivers {
         .dirDeleteOnStart(false)
         .dirDeleteOnShutdown(true)
         .threadingMode(ThreadingMode.SHARED)
-        .sharedIdleStrategy(new BackoffIdleStrategy(10, 10, 1_000, TimeUnit.MICROSECONDS.toNanos(50)))
+        .sharedIdleStrategy(
+            new BackoffIdleStrategy(10, 10, 1_000, TimeUnit.MICROSECONDS.toNanos(50)))
         .sharedThreadFactory(daemon("bellows-media-driver-" + name))
         .asyncExecutorThreadFactory(daemon("bellows-media-driver-async-" + name))
         .errorHandler(logging("media driver " + name))
@@ -81,25 +89,30 @@ final class Drivers {
 
   /// A client of the driver in `folder`. Errors: [DriverTimeoutException] when no driver answers in time.
   static Aeron connect(Path folder, String name, long livenessMillis, ErrorHandler errorHandler) {
-    return Aeron.connect(new Aeron.Context()
-        .aeronDirectoryName(folder.toString())
-        .clientName(name)
-        .driverTimeoutMs(livenessMillis)
-        .keepAliveIntervalNs(TimeUnit.MILLISECONDS.toNanos(KEEP_ALIVE_MILLIS))
-        .idleSleepDurationNs(TimeUnit.MILLISECONDS.toNanos(10))
-        .resourceLingerDurationNs(TimeUnit.MILLISECONDS.toNanos(500))
-        .preTouchMappedMemory(true)
-        .threadFactory(daemon("bellows-aeron-client-" + name))
-        .errorHandler(errorHandler)
-        .subscriberErrorHandler(errorHandler));
+    return Aeron.connect(
+        new Aeron.Context()
+            .aeronDirectoryName(folder.toString())
+            .clientName(name)
+            .driverTimeoutMs(livenessMillis)
+            .keepAliveIntervalNs(TimeUnit.MILLISECONDS.toNanos(KEEP_ALIVE_MILLIS))
+            .idleSleepDurationNs(TimeUnit.MILLISECONDS.toNanos(10))
+            .resourceLingerDurationNs(TimeUnit.MILLISECONDS.toNanos(500))
+            .preTouchMappedMemory(true)
+            .threadFactory(daemon("bellows-aeron-client-" + name))
+            .errorHandler(errorHandler)
+            .subscriberErrorHandler(errorHandler));
   }
 
   /// The runner renames its thread before it starts, so the name is set again from inside.
   private static ThreadFactory daemon(String name) {
-    return task -> Thread.ofPlatform().daemon().unstarted(() -> {
-      Thread.currentThread().setName(name);
-      task.run();
-    });
+    return task ->
+        Thread.ofPlatform()
+            .daemon()
+            .unstarted(
+                () -> {
+                  Thread.currentThread().setName(name);
+                  task.run();
+                });
   }
 
   static ErrorHandler logging(String who) {

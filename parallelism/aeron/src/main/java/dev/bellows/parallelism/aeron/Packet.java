@@ -31,7 +31,8 @@ final class Packet {
     this.generation = generation;
   }
 
-  void write(MutableDirectBuffer buffer, int at, long kind, long operation, long tensor, long offset) {
+  void write(
+      MutableDirectBuffer buffer, int at, long kind, long operation, long tensor, long offset) {
     buffer.putLong(at, MAGIC);
     buffer.putLong(at + 8, runId);
     buffer.putLong(at + 16, generation);
@@ -55,6 +56,7 @@ final class Packet {
   }
 
   static ChunkHeader header(DirectBuffer buffer, int at) {
-    return new ChunkHeader(buffer.getLong(at + 32), (int) buffer.getLong(at + 40), buffer.getLong(at + 48));
+    return new ChunkHeader(
+        buffer.getLong(at + 32), (int) buffer.getLong(at + 40), buffer.getLong(at + 48));
   }
 }

@@ -37,10 +37,14 @@ final class SharedMemory {
   /// heard of for five seconds: the owner may live in another pid namespace of the same host.
   static void sweep() {
     try (Stream<Path> folders = Files.list(root())) {
-      folders.filter(folder -> folder.getFileName().toString().startsWith(PREFIX)).filter(SharedMemory::isAbandoned).forEach(folder -> {
-        LOG.info("deleting {}, which a dead process left behind", folder);
-        delete(folder);
-      });
+      folders
+          .filter(folder -> folder.getFileName().toString().startsWith(PREFIX))
+          .filter(SharedMemory::isAbandoned)
+          .forEach(
+              folder -> {
+                LOG.info("deleting {}, which a dead process left behind", folder);
+                delete(folder);
+              });
     } catch (IOException | UncheckedIOException e) {
       LOG.warn("cannot look for left-over folders in {}: {}", root(), e.toString());
     }
@@ -69,7 +73,8 @@ final class SharedMemory {
     try {
       return CommonContext.isDriverActive(folder, HEARTBEAT_IS_OLD_MILLIS, message -> {});
     } catch (RuntimeException e) {
-      // A half-written folder: only a starting driver has one, and a starting driver's owner is alive.
+      // A half-written folder: only a starting driver has one, and a starting driver's owner is
+      // alive.
       return false;
     }
   }
@@ -106,9 +111,13 @@ final class SharedMemory {
   static void require(long needed, long available, Path root) {
     if (needed > available) {
       throw new IllegalStateException(
-          root + " has " + available + " bytes left but the transport buffers of this host's ranks need " + needed
-              + "; give it more (Docker: --shm-size, Kubernetes: an emptyDir with medium Memory, else remount it with a larger size), or run"
-              + " fewer ranks per host");
+          root
+              + " has "
+              + available
+              + " bytes left but the transport buffers of this host's ranks need "
+              + needed
+              + "; give it more (Docker: --shm-size, Kubernetes: an emptyDir with medium Memory,"
+              + " else remount it with a larger size), or run fewer ranks per host");
     }
   }
 }

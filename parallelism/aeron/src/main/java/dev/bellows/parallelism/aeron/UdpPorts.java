@@ -21,7 +21,13 @@ final class UdpPorts {
       HELD.put(address, socket);
       return address;
     } catch (IOException | IllegalArgumentException e) {
-      throw new IllegalStateException("no UDP port can be opened on " + host + ": " + e.getMessage() + "; name an address of this machine", e);
+      throw new IllegalStateException(
+          "no UDP port can be opened on "
+              + host
+              + ": "
+              + e.getMessage()
+              + "; name an address of this machine",
+          e);
     }
   }
 
@@ -47,6 +53,8 @@ final class UdpPorts {
 
   private static DatagramSocket bind(String address) throws IOException {
     int colon = address.lastIndexOf(':');
-    return new DatagramSocket(new InetSocketAddress(address.substring(0, colon), Integer.parseInt(address.substring(colon + 1))));
+    return new DatagramSocket(
+        new InetSocketAddress(
+            address.substring(0, colon), Integer.parseInt(address.substring(colon + 1))));
   }
 }

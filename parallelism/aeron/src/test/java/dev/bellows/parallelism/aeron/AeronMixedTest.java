@@ -7,7 +7,11 @@ import dev.bellows.parallelism.TransportConformance;
 class AeronMixedTest extends TransportConformance {
   @Override
   protected RankGroup ranks() {
-    return new RankGroup(rank -> new AeronTransportProvider(), rank -> rank < 2 ? "host-a" : "host-b", "auto", 1_408);
+    return new RankGroup(
+        rank -> new AeronTransportProvider(),
+        rank -> rank < 2 ? "host-a" : "host-b",
+        "auto",
+        1_408);
   }
 
   @Override

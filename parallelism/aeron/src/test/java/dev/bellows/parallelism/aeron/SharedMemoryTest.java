@@ -15,13 +15,19 @@ import org.junit.jupiter.api.Test;
 class SharedMemoryTest {
   static List<Path> folders(String part) throws IOException {
     try (Stream<Path> list = Files.list(SharedMemory.root())) {
-      return list.filter(path -> path.getFileName().toString().startsWith("bellows-") && path.toString().contains(part)).toList();
+      return list.filter(
+              path ->
+                  path.getFileName().toString().startsWith("bellows-")
+                      && path.toString().contains(part))
+          .toList();
     }
   }
 
   static void assertNothingOfThisProcess() throws IOException {
     String suffix = "-" + ProcessHandle.current().pid();
-    assertEquals(List.of(), folders(suffix).stream().filter(path -> path.toString().endsWith(suffix)).toList());
+    assertEquals(
+        List.of(),
+        folders(suffix).stream().filter(path -> path.toString().endsWith(suffix)).toList());
   }
 
   @Test
@@ -47,7 +53,11 @@ class SharedMemoryTest {
   void refusesTooLittleMemoryWithBothNumbersAndTheRemedy() {
     Path root = Path.of("/dev/shm");
     SharedMemory.require(100, 100, root);
-    String message = assertThrows(IllegalStateException.class, () -> SharedMemory.require(101, 100, root)).getMessage();
-    assertTrue(message.contains(" 101;") && message.contains(" 100 ") && message.contains("--shm-size"), message);
+    String message =
+        assertThrows(IllegalStateException.class, () -> SharedMemory.require(101, 100, root))
+            .getMessage();
+    assertTrue(
+        message.contains(" 101;") && message.contains(" 100 ") && message.contains("--shm-size"),
+        message);
   }
 }

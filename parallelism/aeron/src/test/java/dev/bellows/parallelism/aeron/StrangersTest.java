@@ -24,19 +24,22 @@ import org.junit.jupiter.api.Timeout;
 /// Packets that reach the right port and stream but belong to another run or generation.
 @Timeout(30)
 class StrangersTest {
-  private final RankGroup group = new RankGroup(rank -> new AeronTransportProvider(), rank -> "one-host", "udp", 8_192);
+  private final RankGroup group =
+      new RankGroup(rank -> new AeronTransportProvider(), rank -> "one-host", "udp", 8_192);
 
   @Test
   void packetsOfOtherRunsAndGenerationsAreDroppedAndCounted() throws Exception {
     List<TransportOptions> options = group.options(2, 4711, 3);
-    CompletableFuture<Transport> opening = CompletableFuture.supplyAsync(() -> new AeronTransportProvider().open(options.get(1)));
+    CompletableFuture<Transport> opening =
+        CompletableFuture.supplyAsync(() -> new AeronTransportProvider().open(options.get(1)));
     Path folder = SharedMemory.folder("stranger", ProcessHandle.current().pid());
     try (Transport zero = new AeronTransportProvider().open(options.get(0));
         Transport one = opening.get();
         MediaDriver driver = Drivers.launchData(folder, "stranger");
         Aeron aeron = Drivers.connect(folder, "stranger", 2_000, Drivers.logging("stranger"))) {
       DataChannels channels = new DataChannels(options.get(0));
-      ExclusivePublication rogue = aeron.addExclusivePublication(channels.publication(1), channels.stream(0, 1));
+      ExclusivePublication rogue =
+          aeron.addExclusivePublication(channels.publication(1), channels.stream(0, 1));
       send(rogue, new Packet(4711, 2), 5);
       send(rogue, new Packet(4712, 3), 7);
       while (!zero.offer(1, new ChunkHeader(1, 2, 3), MemorySegment.ofArray(new byte[] {9}))) {
@@ -52,7 +55,8 @@ class StrangersTest {
       assertEquals(12, one.strangers());
       assertEquals(0, zero.strangers());
       assertEquals(List.of(new ChunkHeader(1, 2, 3)), received);
-      CompletableFuture<Void> barrier = CompletableFuture.runAsync(() -> new Collectives(one, (peer, waited) -> {}).barrier());
+      CompletableFuture<Void> barrier =
+          CompletableFuture.runAsync(() -> new Collectives(one, (peer, waited) -> {}).barrier());
       new Collectives(zero, (peer, waited) -> {}).barrier();
       barrier.get();
       CompletableFuture<Void> closing = CompletableFuture.runAsync(one::close);
@@ -62,7 +66,8 @@ class StrangersTest {
     SharedMemoryTest.assertNothingOfThisProcess();
   }
 
-  private static void send(ExclusivePublication publication, Packet packet, int count) throws InterruptedException {
+  private static void send(ExclusivePublication publication, Packet packet, int count)
+      throws InterruptedException {
     UnsafeBuffer buffer = new UnsafeBuffer(new byte[Packet.HEADER_BYTES + 8]);
     packet.write(buffer, 0, Packet.DATA, 1, 2, 3);
     for (int i = 0; i < count; i++) {

@@ -42,13 +42,26 @@ class TwoProcessTest {
   private void start(String kind, int rounds, boolean oneHost) throws IOException {
     StringBuilder peers = new StringBuilder();
     for (int rank = 0; rank < 2; rank++) {
-      Process process = new ProcessBuilder(
-              Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-              "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow",
-              "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"), Worker.class.getName(),
-              kind, "" + rank, "" + runId, "100003", "" + rounds, "" + oneHost)
-          .redirectErrorStream(true)
-          .start();
+      Process process =
+          new ProcessBuilder(
+                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                  "-Xmx512m",
+                  "-XX:+UseSerialGC",
+                  "-XX:TieredStopAtLevel=1",
+                  "--enable-native-access=ALL-UNNAMED",
+                  "--sun-misc-unsafe-memory-access=allow",
+                  "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED",
+                  "-cp",
+                  System.getProperty("java.class.path"),
+                  Worker.class.getName(),
+                  kind,
+                  "" + rank,
+                  "" + runId,
+                  "100003",
+                  "" + rounds,
+                  "" + oneHost)
+              .redirectErrorStream(true)
+              .start();
       ranks.add(new Rank(process, process.inputReader(), new ArrayList<>()));
     }
     for (Rank rank : ranks) {
@@ -92,9 +105,18 @@ class TwoProcessTest {
     String line = survivor.await("LOST");
     long millis = (System.nanoTime() - killed) / 1_000_000;
     assertTrue(line.startsWith("LOST " + victim + " "), line);
-    // On one host the process is seen to be gone; between hosts a stream has to be silent for 1.5 s first.
+    // On one host the process is seen to be gone; between hosts a stream has to be silent for 1.5 s
+    // first.
     assertTrue(millis < (oneHost ? 3_000 : 6_000), millis + " ms: " + line);
-    System.out.println(kind + ", one host " + oneHost + ", victim " + victim + ": noticed after " + millis + " ms");
+    System.out.println(
+        kind
+            + ", one host "
+            + oneHost
+            + ", victim "
+            + victim
+            + ": noticed after "
+            + millis
+            + " ms");
     assertTrue(survivor.process().waitFor(5, TimeUnit.SECONDS), "the survivor does not end");
     SharedMemory.sweep();
     List<Path> left = SharedMemoryTest.folders(Long.toHexString(runId));
@@ -102,8 +124,12 @@ class TwoProcessTest {
       // The survivor has deleted what the owner of its driver left.
       assertEquals(List.of(), left);
     } else {
-      // The victim's own driver served only itself; its folder goes with the first sweep after its heartbeat is old.
-      assertTrue(left.stream().allMatch(path -> path.toString().endsWith("-" + ranks.get(victim).process().pid())), left.toString());
+      // The victim's own driver served only itself; its folder goes with the first sweep after its
+      // heartbeat is old.
+      assertTrue(
+          left.stream()
+              .allMatch(path -> path.toString().endsWith("-" + ranks.get(victim).process().pid())),
+          left.toString());
       left.forEach(SharedMemory::delete);
     }
   }
@@ -123,7 +149,8 @@ class TwoProcessTest {
     assertTrue(line.startsWith("LOST " + victim + " "), line);
     assertTrue(millis < 9_000, millis + " ms: " + line);
     ranks.get(victim).process().destroyForcibly().waitFor();
-    assertTrue(ranks.get(1 - victim).process().waitFor(5, TimeUnit.SECONDS), "the survivor does not end");
+    assertTrue(
+        ranks.get(1 - victim).process().waitFor(5, TimeUnit.SECONDS), "the survivor does not end");
     SharedMemoryTest.folders(Long.toHexString(runId)).forEach(SharedMemory::delete);
   }
 }

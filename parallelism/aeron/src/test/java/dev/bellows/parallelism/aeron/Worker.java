@@ -33,17 +33,39 @@ public final class Worker {
     say("AT " + ProcessHandle.current().pid() + " " + provider.reserveDataAddress("127.0.0.1"));
     int rank = Integer.parseInt(args[1]);
     TransportOptions options =
-        new TransportOptions(Long.parseLong(args[2]), 1, rank, readPeers(Boolean.parseBoolean(args[5])), args[0], 65_504, TimeUnit.SECONDS.toNanos(10));
+        new TransportOptions(
+            Long.parseLong(args[2]),
+            1,
+            rank,
+            readPeers(Boolean.parseBoolean(args[5])),
+            args[0],
+            65_504,
+            TimeUnit.SECONDS.toNanos(10));
     long[] lastProgress = {System.nanoTime()};
-    try (Transport transport = provider.open(options); Backend backend = new ReferenceBackend()) {
+    try (Transport transport = provider.open(options);
+        Backend backend = new ReferenceBackend()) {
       say("OPEN");
-      say("DONE " + reduce(transport, backend, Integer.parseInt(args[3]), Integer.parseInt(args[4]), lastProgress));
+      say(
+          "DONE "
+              + reduce(
+                  transport,
+                  backend,
+                  Integer.parseInt(args[3]),
+                  Integer.parseInt(args[4]),
+                  lastProgress));
     } catch (PeerLostException e) {
-      say("LOST " + e.peer() + " " + (System.nanoTime() - lastProgress[0]) / 1_000_000 + " " + e.getMessage());
+      say(
+          "LOST "
+              + e.peer()
+              + " "
+              + (System.nanoTime() - lastProgress[0]) / 1_000_000
+              + " "
+              + e.getMessage());
     }
   }
 
-  private static String reduce(Transport transport, Backend backend, int elements, int rounds, long[] lastProgress) {
+  private static String reduce(
+      Transport transport, Backend backend, int elements, int rounds, long[] lastProgress) {
     Collectives collectives = new Collectives(transport, (peer, waited) -> {});
     List<Double> rates = new ArrayList<>();
     try (Tensor x = backend.allocate(DType.F32, Shape.of(elements), Category.GRADIENT)) {
@@ -67,16 +89,30 @@ public final class Worker {
     for (int i = 0; i < x.elements(); i++) {
       float expected = i % 1000 * world + world * (world - 1) / 2;
       if (x.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i) != expected) {
-        throw new AssertionError("element " + i + " is " + x.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i) + " instead of " + expected);
+        throw new AssertionError(
+            "element "
+                + i
+                + " is "
+                + x.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i)
+                + " instead of "
+                + expected);
       }
     }
   }
 
   private static List<Peer> readPeers(boolean oneHost) throws IOException {
-    String[] fields = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)).readLine().split(" ");
+    String[] fields =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))
+            .readLine()
+            .split(" ");
     List<Peer> peers = new ArrayList<>();
     for (int i = 0; i < fields.length; i += 2) {
-      peers.add(new Peer(i / 2, oneHost ? "one-host" : "host-" + i / 2, Long.parseLong(fields[i]), fields[i + 1]));
+      peers.add(
+          new Peer(
+              i / 2,
+              oneHost ? "one-host" : "host-" + i / 2,
+              Long.parseLong(fields[i]),
+              fields[i + 1]));
     }
     return peers;
   }

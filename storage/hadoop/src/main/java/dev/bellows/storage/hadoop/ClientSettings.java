@@ -36,6 +36,8 @@ final class ClientSettings {
 
   private static boolean setByUser(Configuration configuration, String key) {
     String[] sources = configuration.getPropertySources(key);
-    return sources != null && sources.length > 0 && !sources[sources.length - 1].endsWith("-default.xml");
+    return sources != null
+        && sources.length > 0
+        && !sources[sources.length - 1].endsWith("-default.xml");
   }
 }

@@ -43,7 +43,11 @@ final class HadoopFileStore implements FileStore {
   private final UserGroupInformation user;
 
   private HadoopFileStore(
-      String prefix, Configuration configuration, FileSystem files, FileContext context, UserGroupInformation user) {
+      String prefix,
+      Configuration configuration,
+      FileSystem files,
+      FileContext context,
+      UserGroupInformation user) {
     this.prefix = prefix;
     this.configuration = configuration;
     this.files = files;
@@ -54,7 +58,8 @@ final class HadoopFileStore implements FileStore {
   /// Opens the file system of `uri` as `user`.
   ///
   /// @param prefix what stands before the scheme in this store's own paths; may be empty
-  static HadoopFileStore open(String prefix, URI uri, Configuration configuration, UserGroupInformation user)
+  static HadoopFileStore open(
+      String prefix, URI uri, Configuration configuration, UserGroupInformation user)
       throws IOException {
     ClientSettings.apply(configuration);
     return as(
@@ -67,7 +72,8 @@ final class HadoopFileStore implements FileStore {
             // its checksum layer ignores hflush and hsync
             files = local.getRawFileSystem();
           }
-          return new HadoopFileStore(prefix, configuration, files, FileContext.getFileContext(uri, configuration), user);
+          return new HadoopFileStore(
+              prefix, configuration, files, FileContext.getFileContext(uri, configuration), user);
         });
   }
 
@@ -78,14 +84,21 @@ final class HadoopFileStore implements FileStore {
     if (overwrite) {
       flags.add(CreateFlag.OVERWRITE);
     }
-    FsPermission permission = FsPermission.getFileDefault().applyUMask(FsPermission.getUMask(configuration));
+    FsPermission permission =
+        FsPermission.getFileDefault().applyUMask(FsPermission.getUMask(configuration));
     int bufferSize = configuration.getInt("io.file.buffer.size", 4096);
     FSDataOutputStream stream =
         run(
             path,
             () ->
                 files.create(
-                    file, permission, flags, bufferSize, files.getDefaultReplication(file), files.getDefaultBlockSize(file), null));
+                    file,
+                    permission,
+                    flags,
+                    bufferSize,
+                    files.getDefaultReplication(file),
+                    files.getDefaultBlockSize(file),
+                    null));
     return new HadoopWriter(this, path, stream);
   }
 
@@ -116,7 +129,8 @@ final class HadoopFileStore implements FileStore {
         return new HadoopReader(this, path, stream, hdfs.getVisibleLength());
       }
       FileStatus after = files.getFileStatus(file);
-      if (after.getLen() == before.getLen() && after.getModificationTime() == before.getModificationTime()) {
+      if (after.getLen() == before.getLen()
+          && after.getModificationTime() == before.getModificationTime()) {
         return new HadoopReader(this, path, stream, after.getLen());
       }
       stream.close();
@@ -147,7 +161,8 @@ final class HadoopFileStore implements FileStore {
     String base = folder.endsWith("/") ? folder : folder + "/";
     for (FileStatus child : files.listStatus(path(folder))) {
       String name = child.getPath().getName();
-      entries.add(new Entry(base + name, child.isDirectory() ? 0 : child.getLen(), child.isDirectory()));
+      entries.add(
+          new Entry(base + name, child.isDirectory() ? 0 : child.getLen(), child.isDirectory()));
     }
     entries.sort(Comparator.comparing(Entry::name));
     return List.copyOf(entries);
@@ -185,13 +200,15 @@ final class HadoopFileStore implements FileStore {
             throw new FileSystemException(to, from, "is a folder; only a file can be replaced");
           }
           if (files instanceof RawLocalFileSystem) {
-            // its rename replaces as POSIX does; its FileContext would delete first, and readers would find no file
+            // its rename replaces as POSIX does; its FileContext would delete first, and readers
+            // would find no file
             if (!files.rename(path(from), path(to))) {
               throw new IOException("could not be renamed to from " + from);
             }
             return null;
           }
-          // FileSystem.rename onto an existing file returns false on HDFS, or moves into an existing folder.
+          // FileSystem.rename onto an existing file returns false on HDFS, or moves into an
+          // existing folder.
           context.rename(path(from), path(to), Options.Rename.OVERWRITE);
           return null;
         });
@@ -224,13 +241,16 @@ final class HadoopFileStore implements FileStore {
             path = path.getParent();
           }
           long remaining = files.getStatus(path).getRemaining();
-          return remaining == Long.MAX_VALUE ? remaining : remaining / Math.max(1, files.getDefaultReplication(path));
+          return remaining == Long.MAX_VALUE
+              ? remaining
+              : remaining / Math.max(1, files.getDefaultReplication(path));
         });
   }
 
   private Path path(String path) throws IOException {
     if (!path.startsWith(prefix) || path.indexOf(':') < 0) {
-      throw new IOException(path + ": this store takes absolute paths of " + prefix + files.getUri());
+      throw new IOException(
+          path + ": this store takes absolute paths of " + prefix + files.getUri());
     }
     return new Path(path.substring(prefix.length()));
   }
@@ -244,7 +264,9 @@ final class HadoopFileStore implements FileStore {
     return as(user, path, action);
   }
 
-  private static <T> T as(UserGroupInformation user, String path, PrivilegedExceptionAction<T> action) throws IOException {
+  private static <T> T as(
+      UserGroupInformation user, String path, PrivilegedExceptionAction<T> action)
+      throws IOException {
     try {
       return user.doAs(action);
     } catch (IOException e) {

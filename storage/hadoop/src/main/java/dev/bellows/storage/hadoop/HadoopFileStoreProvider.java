@@ -36,7 +36,8 @@ public final class HadoopFileStoreProvider implements FileStoreProvider {
   @Override
   public Set<String> schemes() {
     Set<String> schemes = new TreeSet<>();
-    var systems = ServiceLoader.load(FileSystem.class, FileSystem.class.getClassLoader()).iterator();
+    var systems =
+        ServiceLoader.load(FileSystem.class, FileSystem.class.getClassLoader()).iterator();
     while (true) {
       try {
         if (!systems.hasNext()) {
@@ -44,7 +45,8 @@ public final class HadoopFileStoreProvider implements FileStoreProvider {
         }
         schemes.add(systems.next().getScheme());
       } catch (ServiceConfigurationError | UnsupportedOperationException e) {
-        // a file system that cannot be loaded, or that has no scheme of its own, is not one to offer
+        // a file system that cannot be loaded, or that has no scheme of its own, is not one to
+        // offer
       }
     }
   }
@@ -54,12 +56,19 @@ public final class HadoopFileStoreProvider implements FileStoreProvider {
     String prefix = path.startsWith(PREFIX) ? PREFIX : "";
     Path hadoopPath = new Path(path.substring(prefix.length()));
     UserGroupInformation user = UserGroupInformation.getCurrentUser();
-    String key = prefix + hadoopPath.toUri().getScheme() + "://" + hadoopPath.toUri().getAuthority() + " " + user;
+    String key =
+        prefix
+            + hadoopPath.toUri().getScheme()
+            + "://"
+            + hadoopPath.toUri().getAuthority()
+            + " "
+            + user;
     HadoopFileStore known = STORES.get(key);
     if (known != null) {
       return known;
     }
-    HadoopFileStore opened = HadoopFileStore.open(prefix, hadoopPath.toUri(), new Configuration(), user);
+    HadoopFileStore opened =
+        HadoopFileStore.open(prefix, hadoopPath.toUri(), new Configuration(), user);
     HadoopFileStore earlier = STORES.putIfAbsent(key, opened);
     return earlier == null ? opened : earlier;
   }

@@ -10,14 +10,16 @@ import org.apache.hadoop.fs.FSDataInputStream;
 /// Reads ranges of one file of a [HadoopFileStore] by positioned reads. Threads: any.
 ///
 /// @param length as it was when the file was opened
-record HadoopReader(HadoopFileStore store, String path, FSDataInputStream stream, long length) implements FileStore.Reader {
+record HadoopReader(HadoopFileStore store, String path, FSDataInputStream stream, long length)
+    implements FileStore.Reader {
   private static final int BUFFER = 4 << 20;
 
   @Override
   public void read(long offset, MemorySegment target) throws IOException {
     long size = target.byteSize();
     if (offset < 0 || offset > length || size > length - offset) {
-      throw new EOFException(path + ": " + size + " bytes wanted at " + offset + ", the file has " + length);
+      throw new EOFException(
+          path + ": " + size + " bytes wanted at " + offset + ", the file has " + length);
     }
     store.run(
         path,
@@ -26,7 +28,8 @@ record HadoopReader(HadoopFileStore store, String path, FSDataInputStream stream
           for (long at = 0; at < size; at += buffer.length) {
             int count = (int) Math.min(buffer.length, size - at);
             stream.readFully(offset + at, buffer, 0, count);
-            MemorySegment.copy(buffer, 0, target.asSlice(at, count), ValueLayout.JAVA_BYTE, 0, count);
+            MemorySegment.copy(
+                buffer, 0, target.asSlice(at, count), ValueLayout.JAVA_BYTE, 0, count);
           }
           return null;
         });

@@ -41,7 +41,8 @@ final class HadoopWriter implements FileStore.Writer {
         () -> {
           for (long at = 0; at < bytes.byteSize(); at += BUFFER) {
             int count = (int) Math.min(BUFFER, bytes.byteSize() - at);
-            MemorySegment.copy(bytes.asSlice(at, count), ValueLayout.JAVA_BYTE, 0, buffer, 0, count);
+            MemorySegment.copy(
+                bytes.asSlice(at, count), ValueLayout.JAVA_BYTE, 0, buffer, 0, count);
             stream.write(buffer, 0, count);
           }
         });

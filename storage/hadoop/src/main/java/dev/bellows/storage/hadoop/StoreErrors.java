@@ -13,7 +13,8 @@ final class StoreErrors {
   private StoreErrors() {}
 
   static IOException translate(String path, IOException error) {
-    IOException e = error instanceof RemoteException remote ? remote.unwrapRemoteException() : error;
+    IOException e =
+        error instanceof RemoteException remote ? remote.unwrapRemoteException() : error;
     if (e instanceof FileSystemException || e instanceof EOFException) {
       return e;
     }

@@ -8,7 +8,8 @@ import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
 
 class ClientSettingsTest {
-  private static final String DELAY = "dfs.client.block.write.locateFollowingBlock.initial.delay.ms";
+  private static final String DELAY =
+      "dfs.client.block.write.locateFollowingBlock.initial.delay.ms";
 
   @Test
   void takeThePlaceOfHadoopsDefaults() {
@@ -23,8 +24,12 @@ class ClientSettingsTest {
   @Test
   void leaveTheUsersValuesAlone() {
     Configuration configuration = new Configuration();
-    String site = "<configuration><property><name>" + DELAY + "</name><value>77</value></property></configuration>";
-    configuration.addResource(new ByteArrayInputStream(site.getBytes(StandardCharsets.UTF_8)), "hdfs-site.xml");
+    String site =
+        "<configuration><property><name>"
+            + DELAY
+            + "</name><value>77</value></property></configuration>";
+    configuration.addResource(
+        new ByteArrayInputStream(site.getBytes(StandardCharsets.UTF_8)), "hdfs-site.xml");
     configuration.set("ipc.client.connect.max.retries", "9");
     ClientSettings.apply(configuration);
     assertEquals("77", configuration.get(DELAY));

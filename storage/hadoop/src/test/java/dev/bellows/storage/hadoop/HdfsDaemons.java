@@ -36,12 +36,21 @@ public final class HdfsDaemons implements AutoCloseable {
     Runtime.getRuntime().addShutdownHook(new Thread(daemons::close));
     daemons.writeConfiguration(ports);
     daemons.unpackWebFolder();
-    Process format = daemons.java("format", "org.apache.hadoop.hdfs.server.namenode.NameNode", "-format", "-force", "-nonInteractive");
+    Process format =
+        daemons.java(
+            "format",
+            "org.apache.hadoop.hdfs.server.namenode.NameNode",
+            "-format",
+            "-force",
+            "-nonInteractive");
     if (!format.waitFor(START_SECONDS, TimeUnit.SECONDS) || format.exitValue() != 0) {
-      throw new IOException("formatting the NameNode failed: " + Files.readString(folder.resolve("format.log")));
+      throw new IOException(
+          "formatting the NameNode failed: " + Files.readString(folder.resolve("format.log")));
     }
-    daemons.processes.add(daemons.java("namenode", "org.apache.hadoop.hdfs.server.namenode.NameNode"));
-    daemons.processes.add(daemons.java("datanode", "org.apache.hadoop.hdfs.server.datanode.DataNode"));
+    daemons.processes.add(
+        daemons.java("namenode", "org.apache.hadoop.hdfs.server.namenode.NameNode"));
+    daemons.processes.add(
+        daemons.java("datanode", "org.apache.hadoop.hdfs.server.datanode.DataNode"));
     daemons.awaitDataNode();
     return daemons;
   }
@@ -65,7 +74,8 @@ public final class HdfsDaemons implements AutoCloseable {
   private void awaitDataNode() throws IOException, InterruptedException {
     Path log = folder.resolve("datanode.log");
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
-    while (!Files.exists(log) || !Files.readString(log).contains("successfully registered with NN")) {
+    while (!Files.exists(log)
+        || !Files.readString(log).contains("successfully registered with NN")) {
       for (Process process : processes) {
         if (!process.isAlive()) {
           throw new IOException("an HDFS daemon ended: " + logs());
@@ -79,11 +89,13 @@ public final class HdfsDaemons implements AutoCloseable {
   }
 
   private String logs() throws IOException {
-    return Files.readString(folder.resolve("namenode.log")) + Files.readString(folder.resolve("datanode.log"));
+    return Files.readString(folder.resolve("namenode.log"))
+        + Files.readString(folder.resolve("datanode.log"));
   }
 
   private Process java(String name, String main, String... arguments) throws IOException {
-    String jars = System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
+    String jars =
+        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -96,7 +108,11 @@ public final class HdfsDaemons implements AutoCloseable {
                 "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=allow",
                 "-cp",
-                String.join(File.pathSeparator, folder.resolve("conf").toString(), folder.resolve("web").toString(), jars),
+                String.join(
+                    File.pathSeparator,
+                    folder.resolve("conf").toString(),
+                    folder.resolve("web").toString(),
+                    jars),
                 main));
     command.addAll(List.of(arguments));
     return new ProcessBuilder(command)
@@ -108,7 +124,9 @@ public final class HdfsDaemons implements AutoCloseable {
 
   private void writeConfiguration(int[] ports) throws IOException {
     Path conf = Files.createDirectories(folder.resolve("conf"));
-    write(conf.resolve("core-site.xml"), Map.of("fs.defaultFS", uri(), "hadoop.tmp.dir", folder.resolve("tmp").toString()));
+    write(
+        conf.resolve("core-site.xml"),
+        Map.of("fs.defaultFS", uri(), "hadoop.tmp.dir", folder.resolve("tmp").toString()));
     write(
         conf.resolve("hdfs-site.xml"),
         Map.ofEntries(
@@ -135,14 +153,21 @@ public final class HdfsDaemons implements AutoCloseable {
 
   private static void write(Path file, Map<String, String> values) throws IOException {
     StringBuilder xml = new StringBuilder("<configuration>\n");
-    values.forEach((key, value) -> xml.append("<property><name>%s</name><value>%s</value></property>%n".formatted(key, value)));
+    values.forEach(
+        (key, value) ->
+            xml.append(
+                "<property><name>%s</name><value>%s</value></property>%n".formatted(key, value)));
     Files.writeString(file, xml.append("</configuration>\n"));
   }
 
   /// Served from a plain folder, the web pages need no unpacking of a 60 MB jar at each start.
   private void unpackWebFolder() throws IOException {
     String jar =
-        List.of(System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")).split(File.pathSeparator)).stream()
+        List.of(
+                System.getProperty(
+                        "surefire.test.class.path", System.getProperty("java.class.path"))
+                    .split(File.pathSeparator))
+            .stream()
             .filter(entry -> entry.contains("hadoop-client-minicluster"))
             .findFirst()
             .orElseThrow();

@@ -74,7 +74,9 @@ class HdfsFileStoreTest extends FileStoreConformance {
   void aMissingNameNodeFailsFastAndByName() {
     long start = System.nanoTime();
     IOException e =
-        assertThrows(IOException.class, () -> FileStores.forPath("hdfs://127.0.0.1:9/a").list("hdfs://127.0.0.1:9/a"));
+        assertThrows(
+            IOException.class,
+            () -> FileStores.forPath("hdfs://127.0.0.1:9/a").list("hdfs://127.0.0.1:9/a"));
     assertTrue(e.getMessage().startsWith("hdfs://127.0.0.1:9/a: "), e.getMessage());
     assertTrue(System.nanoTime() - start < TimeUnit.SECONDS.toNanos(30), "took more than 30 s");
   }
@@ -102,7 +104,9 @@ class HdfsFileStoreTest extends FileStoreConformance {
     assertTrue(e.getMessage().startsWith(root() + "/failing: "), e.getMessage());
     assertEquals(0, e.getSuppressed().length);
     long start = System.nanoTime();
-    IOException read = assertThrows(IOException.class, () -> reader.read(0, MemorySegment.ofArray(new byte[1 << 20])));
+    IOException read =
+        assertThrows(
+            IOException.class, () -> reader.read(0, MemorySegment.ofArray(new byte[1 << 20])));
     assertTrue(read.getMessage().contains("/kept"), read.getMessage());
     assertTrue(System.nanoTime() - start < TimeUnit.SECONDS.toNanos(15), "took more than 15 s");
     store().delete(root());

@@ -21,7 +21,16 @@ final class AttentionKernels {
   ///
   /// `state` holds the running maximum and `state + sums` the running sum of the row (Milakov and Gimelshein 2018). When an earlier chunk
   /// raised the output row `out` of `width` already, it is rescaled to the new maximum.
-  static void onlineSoftmax(long scores, int n, int columns, float scale, boolean first, long state, long sums, long out, int width) {
+  static void onlineSoftmax(
+      long scores,
+      int n,
+      int columns,
+      float scale,
+      boolean first,
+      long state,
+      long sums,
+      long out,
+      int width) {
     float maximum = SoftmaxKernels.maximum(scores, n) * scale;
     float sum = 0;
     if (!first) {
@@ -53,7 +62,8 @@ final class AttentionKernels {
   }
 
   /// One row: scores become probabilities, their gradients become gradients of the raw products q·k; both 0 from `n` to `columns`.
-  static void backwardRow(long scores, long gradients, int n, int columns, float scale, float logSumExp, float delta) {
+  static void backwardRow(
+      long scores, long gradients, int n, int columns, float scale, float logSumExp, float delta) {
     FloatVector factor = all(scale);
     FloatVector shift = all(-logSumExp);
     int j = 0;
@@ -70,7 +80,8 @@ final class AttentionKernels {
     ElementwiseKernels.fill(gradients + 4L * n, columns - n, 0f);
   }
 
-  private static void backwardPart(long scores, long gradients, int n, float scale, float logSumExp, float delta) {
+  private static void backwardPart(
+      long scores, long gradients, int n, float scale, float logSumExp, float delta) {
     VectorMask<Float> mask = first(n);
     FloatVector p = exp(load(scores, mask).fma(all(scale), all(-logSumExp)));
     store(p, scores, mask);

@@ -16,6 +16,7 @@ import java.util.Map;
 /// Queries, keys and values are read where they lie in the packed rows.
 final class AttentionPass implements AutoCloseable {
   private static final int BLOCK = AttentionPlan.QUERY_BLOCK;
+
   /// Bytes from a row's running maximum to its running sum.
   private static final long SUMS = 4L * BLOCK;
 
@@ -38,7 +39,8 @@ final class AttentionPass implements AutoCloseable {
 
   /// Below about 30 µs of one core the others are not woken.
   private static boolean isLarge(Attention spec) {
-    return (double) spec.batch() * spec.heads() * spec.time() * spec.time() * spec.headWidth() >= 1 << 20;
+    return (double) spec.batch() * spec.heads() * spec.time() * spec.time() * spec.headWidth()
+        >= 1 << 20;
   }
 
   /// Drops the plans, because their products are about to be freed.
@@ -49,11 +51,21 @@ final class AttentionPass implements AutoCloseable {
   void forward(Attention spec, long qkv, long out, long logSumExp) {
     AttentionPlan plan = plan(spec);
     List<ForwardStep> steps = plan.forward();
-    team.run(isLarge(spec), spec.batch() * spec.heads(), (tile, worker) -> forwardHead(spec, plan, steps, tile, worker, qkv, out, logSumExp));
+    team.run(
+        isLarge(spec),
+        spec.batch() * spec.heads(),
+        (tile, worker) -> forwardHead(spec, plan, steps, tile, worker, qkv, out, logSumExp));
   }
 
   private void forwardHead(
-      Attention spec, AttentionPlan plan, List<ForwardStep> steps, int tile, int worker, long qkv, long out, long logSumExp) {
+      Attention spec,
+      AttentionPlan plan,
+      List<ForwardStep> steps,
+      int tile,
+      int worker,
+      long qkv,
+      long out,
+      long logSumExp) {
     int batch = tile / spec.heads();
     int head = tile % spec.heads();
     long query = query(spec, qkv, batch, head);
@@ -67,25 +79,53 @@ final class AttentionPass implements AutoCloseable {
     for (int i = 0; i < steps.size(); i++) {
       ForwardStep step = steps.get(i);
       long target = result + outBytes * step.row();
-      products.execute(step.scores(), worker, query + rowBytes * step.row(), key + rowBytes * step.column(), 0, scores);
+      products.execute(
+          step.scores(),
+          worker,
+          query + rowBytes * step.row(),
+          key + rowBytes * step.column(),
+          0,
+          scores);
       softmaxRows(spec, step, scores, 4L * plan.stride(), state, target, outBytes);
       products.execute(step.values(), worker, scores, value + rowBytes * step.column(), 0, target);
       if (i + 1 == steps.size() || steps.get(i + 1).row() != step.row()) {
-        finishRows(spec, step, state, target, outBytes, logSumExp + 4L * ((long) tile * spec.time() + step.row()));
+        finishRows(
+            spec,
+            step,
+            state,
+            target,
+            outBytes,
+            logSumExp + 4L * ((long) tile * spec.time() + step.row()));
       }
     }
   }
 
-  private static void softmaxRows(Attention spec, ForwardStep step, long scores, long stride, long state, long target, long outBytes) {
+  private static void softmaxRows(
+      Attention spec,
+      ForwardStep step,
+      long scores,
+      long stride,
+      long state,
+      long target,
+      long outBytes) {
     float scale = scale(spec);
     for (int r = 0; r < step.rows(); r++) {
       int visible = visible(spec, step.row() + r, step.column(), step.columns());
       AttentionKernels.onlineSoftmax(
-          scores + stride * r, visible, step.columns(), scale, step.column() == 0, state + 4L * r, SUMS, target + outBytes * r, spec.headWidth());
+          scores + stride * r,
+          visible,
+          step.columns(),
+          scale,
+          step.column() == 0,
+          state + 4L * r,
+          SUMS,
+          target + outBytes * r,
+          spec.headWidth());
     }
   }
 
-  private static void finishRows(Attention spec, ForwardStep step, long state, long target, long outBytes, long logSumExp) {
+  private static void finishRows(
+      Attention spec, ForwardStep step, long state, long target, long outBytes, long logSumExp) {
     for (int r = 0; r < step.rows(); r++) {
       float maximum = ALL.get(JAVA_FLOAT, state + 4L * r);
       float sum = ALL.get(JAVA_FLOAT, state + SUMS + 4L * r);
@@ -99,18 +139,32 @@ final class AttentionPass implements AutoCloseable {
     List<BackwardStep> steps = plan.backward();
     // Heads that share keys add to the same gradients, so one tile takes them all, in order.
     int group = spec.heads() / spec.keyValueHeads();
-    team.run(isLarge(spec), spec.batch() * spec.keyValueHeads(), (tile, worker) -> {
-      for (int i = 0; i < group; i++) {
-        int batch = tile / spec.keyValueHeads();
-        int head = tile % spec.keyValueHeads() * group + i;
-        backwardHead(spec, plan, steps, batch, head, i == 0, worker, qkv, out, logSumExp, dout, dqkv);
-      }
-    });
+    team.run(
+        isLarge(spec),
+        spec.batch() * spec.keyValueHeads(),
+        (tile, worker) -> {
+          for (int i = 0; i < group; i++) {
+            int batch = tile / spec.keyValueHeads();
+            int head = tile % spec.keyValueHeads() * group + i;
+            backwardHead(
+                spec, plan, steps, batch, head, i == 0, worker, qkv, out, logSumExp, dout, dqkv);
+          }
+        });
   }
 
   private void backwardHead(
-      Attention spec, AttentionPlan plan, List<BackwardStep> steps, int batch, int head, boolean firstOfGroup, int worker, long qkv, long out,
-      long logSumExp, long dout, long dqkv) {
+      Attention spec,
+      AttentionPlan plan,
+      List<BackwardStep> steps,
+      int batch,
+      int head,
+      boolean firstOfGroup,
+      int worker,
+      long qkv,
+      long out,
+      long logSumExp,
+      long dout,
+      long dqkv) {
     int shared = head / (spec.heads() / spec.keyValueHeads());
     long valueOffset = 4L * spec.keyValueHeads() * spec.headWidth();
     long query = query(spec, qkv, batch, head);
@@ -130,32 +184,62 @@ final class AttentionPass implements AutoCloseable {
       long dk = keyGradient + rowBytes * step.column();
       long rowGradient = output(spec, dout, batch, head) + outBytes * step.row();
       if (step.column() == 0) {
-        deltas(rowGradient, output(spec, out, batch, head) + outBytes * step.row(), outBytes, step.rows(), spec.headWidth(), deltas);
+        deltas(
+            rowGradient,
+            output(spec, out, batch, head) + outBytes * step.row(),
+            outBytes,
+            step.rows(),
+            spec.headWidth(),
+            deltas);
       }
       products.execute(step.scores(), worker, q, k, 0, scores);
       products.execute(step.probabilities(), worker, rowGradient, k + valueOffset, 0, gradients);
-      gradientRows(spec, step, scores, gradients, 4L * plan.stride(), logSums + 4L * step.row(), deltas);
-      products.execute(firstOfGroup ? step.firstValues() : step.values(), worker, scores, rowGradient, 0, dk + valueOffset);
+      gradientRows(
+          spec, step, scores, gradients, 4L * plan.stride(), logSums + 4L * step.row(), deltas);
+      products.execute(
+          firstOfGroup ? step.firstValues() : step.values(),
+          worker,
+          scores,
+          rowGradient,
+          0,
+          dk + valueOffset);
       products.execute(firstOfGroup ? step.firstKeys() : step.keys(), worker, gradients, q, 0, dk);
-      products.execute(step.queries(), worker, gradients, k, 0, queryGradient + rowBytes * step.row());
+      products.execute(
+          step.queries(), worker, gradients, k, 0, queryGradient + rowBytes * step.row());
     }
   }
 
   /// `deltas[r] = dout[r] · out[r]`.
   private static void deltas(long dout, long out, long outBytes, int rows, int width, long deltas) {
     for (int r = 0; r < rows; r++) {
-      ALL.set(JAVA_FLOAT, deltas + 4L * r, AttentionKernels.dot(dout + outBytes * r, out + outBytes * r, width));
+      ALL.set(
+          JAVA_FLOAT,
+          deltas + 4L * r,
+          AttentionKernels.dot(dout + outBytes * r, out + outBytes * r, width));
     }
   }
 
   private static void gradientRows(
-      Attention spec, BackwardStep step, long scores, long gradients, long stride, long logSums, long deltas) {
+      Attention spec,
+      BackwardStep step,
+      long scores,
+      long gradients,
+      long stride,
+      long logSums,
+      long deltas) {
     float scale = scale(spec);
     for (int r = 0; r < step.rows(); r++) {
       int visible = visible(spec, step.row() + r, step.column(), step.columns());
       float logSumExp = ALL.get(JAVA_FLOAT, logSums + 4L * r);
       float delta = ALL.get(JAVA_FLOAT, deltas + 4L * r);
-      AttentionKernels.backwardRow(scores + stride * r, gradients + stride * r, visible, step.columns(), scale, logSumExp, delta);
+      AttentionKernels.backwardRow(
+          scores + stride * r,
+          gradients + stride * r,
+          visible,
+          step.columns(),
+          scale,
+          logSumExp,
+          delta);
     }
   }
 
@@ -169,7 +253,8 @@ final class AttentionPass implements AutoCloseable {
   }
 
   private static long query(Attention spec, long base, int batch, int head) {
-    return base + 4L * ((long) batch * spec.time() * spec.packedWidth() + (long) head * spec.headWidth());
+    return base
+        + 4L * ((long) batch * spec.time() * spec.packedWidth() + (long) head * spec.headWidth());
   }
 
   private static long key(Attention spec, long base, int batch, int head) {

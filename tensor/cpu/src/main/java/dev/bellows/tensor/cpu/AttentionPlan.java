@@ -10,6 +10,7 @@ import java.util.List;
 /// second-level cache. Chunks above the diagonal are not computed.
 final class AttentionPlan {
   static final int QUERY_BLOCK = 64;
+
   /// A multiple of the query block, so that each row of a block sees at least one key of each of its chunks.
   static final int KEY_CHUNK = 512;
 
@@ -17,7 +18,8 @@ final class AttentionPlan {
   ///
   /// @param scores q kᵀ
   /// @param values out (+)= p v; added from the second chunk on
-  record ForwardStep(int row, int rows, int column, int columns, MatrixProduct scores, MatrixProduct values) {}
+  record ForwardStep(
+      int row, int rows, int column, int columns, MatrixProduct scores, MatrixProduct values) {}
 
   /// The same for the gradients. The last block of queries comes first: it sees every key, so its key and value gradients are
   /// stored, and those of the others added.
@@ -30,8 +32,17 @@ final class AttentionPlan {
   /// @param firstValues dv = pᵀ dout
   /// @param values dv += pᵀ dout
   record BackwardStep(
-      int row, int rows, int column, int columns, MatrixProduct scores, MatrixProduct probabilities, MatrixProduct queries,
-      MatrixProduct firstKeys, MatrixProduct keys, MatrixProduct firstValues, MatrixProduct values) {}
+      int row,
+      int rows,
+      int column,
+      int columns,
+      MatrixProduct scores,
+      MatrixProduct probabilities,
+      MatrixProduct queries,
+      MatrixProduct firstKeys,
+      MatrixProduct keys,
+      MatrixProduct firstValues,
+      MatrixProduct values) {}
 
   private final Attention spec;
   private final Products products;
@@ -46,7 +57,8 @@ final class AttentionPlan {
     this.products = products;
     this.packed = spec.packedWidth();
     this.outWidth = spec.heads() * spec.headWidth();
-    // One vector more than the chunk: rows a power of two apart would fall into the same cache sets.
+    // One vector more than the chunk: rows a power of two apart would fall into the same cache
+    // sets.
     this.stride = TileGrid.ceilDivide(Math.min(KEY_CHUNK, spec.time()), 16) * 16 + 16;
   }
 
@@ -68,7 +80,14 @@ final class AttentionPlan {
         int rows = Math.min(QUERY_BLOCK, spec.time() - row);
         for (int column = 0; column < visible(row, rows); column += KEY_CHUNK) {
           int columns = Math.min(KEY_CHUNK, visible(row, rows) - column);
-          steps.add(new ForwardStep(row, rows, column, columns, scores(rows, columns), weighted(rows, columns, outWidth, column > 0)));
+          steps.add(
+              new ForwardStep(
+                  row,
+                  rows,
+                  column,
+                  columns,
+                  scores(rows, columns),
+                  weighted(rows, columns, outWidth, column > 0)));
         }
       }
       forward = List.copyOf(steps);
@@ -84,7 +103,8 @@ final class AttentionPlan {
         int rows = Math.min(QUERY_BLOCK, spec.time() - row);
         boolean last = row + QUERY_BLOCK >= spec.time();
         for (int column = 0; column < visible(row, rows); column += KEY_CHUNK) {
-          steps.add(backward(row, rows, column, Math.min(KEY_CHUNK, visible(row, rows) - column), last));
+          steps.add(
+              backward(row, rows, column, Math.min(KEY_CHUNK, visible(row, rows) - column), last));
         }
       }
       backward = List.copyOf(steps);
@@ -101,7 +121,18 @@ final class AttentionPlan {
         column,
         columns,
         scores(rows, columns),
-        products.prepare(new ProductShape(rows, columns, spec.headWidth(), false, outWidth, true, packed, stride, false, false)),
+        products.prepare(
+            new ProductShape(
+                rows,
+                columns,
+                spec.headWidth(),
+                false,
+                outWidth,
+                true,
+                packed,
+                stride,
+                false,
+                false)),
         weighted(rows, columns, packed, column > 0),
         last ? transposed(rows, columns, packed, false) : keys,
         keys,
@@ -115,16 +146,22 @@ final class AttentionPlan {
   }
 
   private MatrixProduct scores(int rows, int columns) {
-    return products.prepare(new ProductShape(rows, columns, spec.headWidth(), false, packed, true, packed, stride, false, false));
+    return products.prepare(
+        new ProductShape(
+            rows, columns, spec.headWidth(), false, packed, true, packed, stride, false, false));
   }
 
   /// A block of scores times packed keys or values.
   private MatrixProduct weighted(int rows, int columns, int ldc, boolean accumulate) {
-    return products.prepare(new ProductShape(rows, spec.headWidth(), columns, false, stride, false, packed, ldc, false, accumulate));
+    return products.prepare(
+        new ProductShape(
+            rows, spec.headWidth(), columns, false, stride, false, packed, ldc, false, accumulate));
   }
 
   /// A transposed block of scores times rows of queries or output gradients.
   private MatrixProduct transposed(int rows, int columns, int ldb, boolean accumulate) {
-    return products.prepare(new ProductShape(columns, spec.headWidth(), rows, true, stride, false, ldb, packed, false, accumulate));
+    return products.prepare(
+        new ProductShape(
+            columns, spec.headWidth(), rows, true, stride, false, ldb, packed, false, accumulate));
   }
 }

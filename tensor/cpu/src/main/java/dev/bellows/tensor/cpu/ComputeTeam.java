@@ -12,6 +12,7 @@ import java.util.concurrent.locks.LockSupport;
 /// already done and harms nobody. The first exception of a tile travels to the caller; later tiles are then skipped.
 final class ComputeTeam implements AutoCloseable {
   private static final AtomicInteger NAMES = new AtomicInteger();
+
   /// About 20 µs: longer than the gap between two operations of a training step, short against a thread's time slice.
   private static final int SPINS = 500;
 

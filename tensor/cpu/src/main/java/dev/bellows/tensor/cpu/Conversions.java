@@ -23,7 +23,8 @@ import jdk.incubator.vector.VectorSpecies;
 /// Copies of runs of elements between dtypes. The pair of F32 and BF16 is vectorised, every other pair goes element by element.
 final class Conversions {
   private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
-  private static final VectorSpecies<Short> SHORTS = VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
+  private static final VectorSpecies<Short> SHORTS =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
 
   private Conversions() {}
 
@@ -56,10 +57,14 @@ final class Conversions {
     int i = 0;
     for (; i <= n - WIDTH; i += WIDTH) {
       IntVector bits = IntVector.fromMemorySegment(INTS, ALL, source + 4L * i, ORDER);
-      IntVector rounded = bits.add(bits.lanewise(VectorOperators.LSHR, 16).and(1)).add(0x7FFF).lanewise(VectorOperators.LSHR, 16);
+      IntVector rounded =
+          bits.add(bits.lanewise(VectorOperators.LSHR, 16).and(1))
+              .add(0x7FFF)
+              .lanewise(VectorOperators.LSHR, 16);
       IntVector quiet = bits.lanewise(VectorOperators.LSHR, 16).or(0x40);
       VectorMask<Integer> nan = bits.and(0x7FFFFFFF).compare(VectorOperators.GT, 0x7F800000);
-      ((ShortVector) rounded.blend(quiet, nan).convertShape(VectorOperators.I2S, SHORTS, 0)).intoMemorySegment(ALL, target + 2L * i, ORDER);
+      ((ShortVector) rounded.blend(quiet, nan).convertShape(VectorOperators.I2S, SHORTS, 0))
+          .intoMemorySegment(ALL, target + 2L * i, ORDER);
     }
     for (; i < n; i++) {
       write(DType.BF16, target, i, ALL.get(JAVA_FLOAT, source + 4L * i));
@@ -70,7 +75,9 @@ final class Conversions {
     int i = 0;
     for (; i <= n - WIDTH; i += WIDTH) {
       ShortVector halves = ShortVector.fromMemorySegment(SHORTS, ALL, source + 2L * i, ORDER);
-      ((IntVector) halves.convertShape(VectorOperators.S2I, INTS, 0)).lanewise(VectorOperators.LSHL, 16).intoMemorySegment(ALL, target + 4L * i, ORDER);
+      ((IntVector) halves.convertShape(VectorOperators.S2I, INTS, 0))
+          .lanewise(VectorOperators.LSHL, 16)
+          .intoMemorySegment(ALL, target + 4L * i, ORDER);
     }
     for (; i < n; i++) {
       write(DType.F32, target, i, read(DType.BF16, source, i));
@@ -110,7 +117,8 @@ final class Conversions {
   private static void writeLong(DType dtype, long base, int i, long value) {
     switch (dtype) {
       case I64 -> ALL.set(JAVA_LONG, base + 8L * i, value);
-      case I32 -> ALL.set(JAVA_INT, base + 4L * i, Math.clamp(value, Integer.MIN_VALUE, Integer.MAX_VALUE));
+      case I32 ->
+          ALL.set(JAVA_INT, base + 4L * i, Math.clamp(value, Integer.MIN_VALUE, Integer.MAX_VALUE));
       case U8 -> ALL.set(JAVA_BYTE, base + i, (byte) Math.clamp(value, 0, 255));
       case BOOL -> ALL.set(JAVA_BYTE, base + i, (byte) (value != 0 ? 1 : 0));
       case F64, F32, BF16, F16 -> write(dtype, base, i, (double) value);
@@ -119,6 +127,7 @@ final class Conversions {
 
   private static short bfloat16(float value) {
     int bits = Float.floatToRawIntBits(value);
-    return (short) (Float.isNaN(value) ? (bits >>> 16) | 0x40 : (bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
+    return (short)
+        (Float.isNaN(value) ? (bits >>> 16) | 0x40 : (bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
   }
 }

@@ -24,8 +24,10 @@ import java.util.Set;
 public final class CpuBackend implements Backend {
   /// Elements of one tile of an element-wise operation; less runs on the caller alone.
   private static final int RUN = 32768;
+
   /// At most so many partial sums of row blocks are combined.
   private static final int ROW_BLOCKS = 64;
+
   private static final int ROWS_AT_LEAST = 32;
   private static final int BLOCKS_PER_TILE = 8;
 
@@ -53,13 +55,29 @@ public final class CpuBackend implements Backend {
 
   @Override
   public String description() {
-    return "cpu " + CpuRequirements.model() + ", " + OneDnn.instructionSet() + ", oneDNN " + OneDnn.version() + ", "
-        + Lanes.FLOATS.vectorBitSize() + "-bit vectors, " + threads + (threads == 1 ? " thread" : " threads");
+    return "cpu "
+        + CpuRequirements.model()
+        + ", "
+        + OneDnn.instructionSet()
+        + ", oneDNN "
+        + OneDnn.version()
+        + ", "
+        + Lanes.FLOATS.vectorBitSize()
+        + "-bit vectors, "
+        + threads
+        + (threads == 1 ? " thread" : " threads");
   }
 
   @Override
   public String fingerprint() {
-    return "cpu " + OneDnn.instructionSet() + " onednn-" + OneDnn.version() + " vector-" + Lanes.FLOATS.vectorBitSize() + " tiles-" + TileGrid.VERSION;
+    return "cpu "
+        + OneDnn.instructionSet()
+        + " onednn-"
+        + OneDnn.version()
+        + " vector-"
+        + Lanes.FLOATS.vectorBitSize()
+        + " tiles-"
+        + TileGrid.VERSION;
   }
 
   @Override
@@ -84,10 +102,12 @@ public final class CpuBackend implements Backend {
 
   private void elementwise(long elements, Run run) {
     int tiles = Math.toIntExact((elements + RUN - 1) / RUN);
-    team.run(tiles, (tile, worker) -> {
-      long start = (long) tile * RUN;
-      run.run(4 * start, (int) Math.min(RUN, elements - start));
-    });
+    team.run(
+        tiles,
+        (tile, worker) -> {
+          long start = (long) tile * RUN;
+          run.run(4 * start, (int) Math.min(RUN, elements - start));
+        });
   }
 
   @Override
@@ -95,10 +115,13 @@ public final class CpuBackend implements Backend {
     checks.fill(x);
     long a = at(x);
     if (x.dtype() == DType.F32) {
-      elementwise(x.elements(), (offset, n) -> ElementwiseKernels.fill(a + offset, n, (float) value));
+      elementwise(
+          x.elements(), (offset, n) -> ElementwiseKernels.fill(a + offset, n, (float) value));
     } else {
       long bytes = x.dtype().bytes();
-      elementwise(x.elements(), (offset, n) -> Conversions.fill(x.dtype(), a + offset / 4 * bytes, n, value));
+      elementwise(
+          x.elements(),
+          (offset, n) -> Conversions.fill(x.dtype(), a + offset / 4 * bytes, n, value));
     }
   }
 
@@ -110,7 +133,10 @@ public final class CpuBackend implements Backend {
     long a = at(source);
     long b = at(target);
     elementwise(
-        source.elements(), (offset, n) -> Conversions.copy(from, a + offset / 4 * from.bytes(), to, b + offset / 4 * to.bytes(), n));
+        source.elements(),
+        (offset, n) ->
+            Conversions.copy(
+                from, a + offset / 4 * from.bytes(), to, b + offset / 4 * to.bytes(), n));
   }
 
   @Override
@@ -119,14 +145,17 @@ public final class CpuBackend implements Backend {
     long pa = at(a);
     long pb = at(b);
     long po = at(out);
-    elementwise(a.elements(), (offset, n) -> ElementwiseKernels.add(pa + offset, pb + offset, po + offset, n));
+    elementwise(
+        a.elements(),
+        (offset, n) -> ElementwiseKernels.add(pa + offset, pb + offset, po + offset, n));
   }
 
   @Override
   public void scale(Tensor x, double factor) {
     checks.single("scale", x);
     long a = at(x);
-    elementwise(x.elements(), (offset, n) -> ElementwiseKernels.scale(a + offset, n, (float) factor));
+    elementwise(
+        x.elements(), (offset, n) -> ElementwiseKernels.scale(a + offset, n, (float) factor));
   }
 
   @Override
@@ -143,7 +172,9 @@ public final class CpuBackend implements Backend {
     long a = at(x);
     long b = at(dy);
     long c = at(dx);
-    elementwise(x.elements(), (offset, n) -> ElementwiseKernels.geluBackward(a + offset, b + offset, c + offset, n));
+    elementwise(
+        x.elements(),
+        (offset, n) -> ElementwiseKernels.geluBackward(a + offset, b + offset, c + offset, n));
   }
 
   @Override
@@ -160,7 +191,9 @@ public final class CpuBackend implements Backend {
     long a = at(y);
     long b = at(dy);
     long c = at(dx);
-    elementwise(y.elements(), (offset, n) -> ElementwiseKernels.reluBackward(a + offset, b + offset, c + offset, n));
+    elementwise(
+        y.elements(),
+        (offset, n) -> ElementwiseKernels.reluBackward(a + offset, b + offset, c + offset, n));
   }
 
   @Override
@@ -231,10 +264,14 @@ public final class CpuBackend implements Backend {
     partials.require(Math.max(64, 4L * blocks * n));
     long sums = partials.address(0);
     long a = at(x);
-    team.run((long) m * n >= RUN, blocks, (tile, worker) -> {
-      int first = tile * rows;
-      ReductionKernels.columns(a + 4L * first * n, Math.min(rows, m - first), n, sums + 4L * tile * n);
-    });
+    team.run(
+        (long) m * n >= RUN,
+        blocks,
+        (tile, worker) -> {
+          int first = tile * rows;
+          ReductionKernels.columns(
+              a + 4L * first * n, Math.min(rows, m - first), n, sums + 4L * tile * n);
+        });
     ReductionKernels.combine(sums, blocks, n, n, at(out), accumulate);
   }
 
@@ -244,23 +281,47 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public void layerNorm(Tensor x, Tensor gamma, Tensor beta, double epsilon, Tensor y, Tensor mean, Tensor inverseDeviation) {
+  public void layerNorm(
+      Tensor x,
+      Tensor gamma,
+      Tensor beta,
+      double epsilon,
+      Tensor y,
+      Tensor mean,
+      Tensor inverseDeviation) {
     checks.layerNorm(x, gamma, beta, y, mean, inverseDeviation);
     int m = Math.toIntExact(x.shape().dim(0));
     int n = Math.toIntExact(x.shape().dim(1));
     int rows = tileRows(n);
-    team.run(TileGrid.ceilDivide(m, rows), (tile, worker) -> {
-      int first = tile * rows;
-      long at = 4L * first * n;
-      NormKernels.forward(
-          at(x) + at, at(gamma), at(beta), epsilon, at(y) + at, at(mean) + 4L * first, at(inverseDeviation) + 4L * first,
-          Math.min(rows, m - first), n);
-    });
+    team.run(
+        TileGrid.ceilDivide(m, rows),
+        (tile, worker) -> {
+          int first = tile * rows;
+          long at = 4L * first * n;
+          NormKernels.forward(
+              at(x) + at,
+              at(gamma),
+              at(beta),
+              epsilon,
+              at(y) + at,
+              at(mean) + 4L * first,
+              at(inverseDeviation) + 4L * first,
+              Math.min(rows, m - first),
+              n);
+        });
   }
 
   @Override
   public void layerNormBackward(
-      Tensor x, Tensor gamma, Tensor mean, Tensor inverseDeviation, Tensor dy, Tensor dx, Tensor dgamma, Tensor dbeta, boolean accumulate) {
+      Tensor x,
+      Tensor gamma,
+      Tensor mean,
+      Tensor inverseDeviation,
+      Tensor dy,
+      Tensor dx,
+      Tensor dgamma,
+      Tensor dbeta,
+      boolean accumulate) {
     checks.layerNormBackward(x, gamma, mean, inverseDeviation, dy, dx, dgamma, dbeta);
     int m = Math.toIntExact(x.shape().dim(0));
     int n = Math.toIntExact(x.shape().dim(1));
@@ -268,14 +329,25 @@ public final class CpuBackend implements Backend {
     int blocks = TileGrid.ceilDivide(m, rows);
     partials.require(Math.max(64, 8L * blocks * n));
     long sums = partials.address(0);
-    team.run((long) m * n >= RUN, blocks, (tile, worker) -> {
-      int first = tile * rows;
-      long at = 4L * first * n;
-      long block = sums + 8L * tile * n;
-      NormKernels.backward(
-          at(x) + at, at(gamma), at(mean) + 4L * first, at(inverseDeviation) + 4L * first, at(dy) + at, at(dx) + at, block, block + 4L * n,
-          Math.min(rows, m - first), n);
-    });
+    team.run(
+        (long) m * n >= RUN,
+        blocks,
+        (tile, worker) -> {
+          int first = tile * rows;
+          long at = 4L * first * n;
+          long block = sums + 8L * tile * n;
+          NormKernels.backward(
+              at(x) + at,
+              at(gamma),
+              at(mean) + 4L * first,
+              at(inverseDeviation) + 4L * first,
+              at(dy) + at,
+              at(dx) + at,
+              block,
+              block + 4L * n,
+              Math.min(rows, m - first),
+              n);
+        });
     ReductionKernels.combine(sums, blocks, 2 * n, n, at(dgamma), accumulate);
     ReductionKernels.combine(sums + 4L * n, blocks, 2 * n, n, at(dbeta), accumulate);
   }
@@ -287,11 +359,18 @@ public final class CpuBackend implements Backend {
     int m = Math.toIntExact(ids.elements());
     int n = Math.toIntExact(table.shape().dim(1));
     int rows = tileRows(n);
-    team.run(TileGrid.ceilDivide(m, rows), (tile, worker) -> {
-      int first = tile * rows;
-      EmbeddingKernels.gather(
-          at(ids) + 4L * first, at(table), at(out) + 4L * first * n, Math.min(rows, m - first), n, accumulate);
-    });
+    team.run(
+        TileGrid.ceilDivide(m, rows),
+        (tile, worker) -> {
+          int first = tile * rows;
+          EmbeddingKernels.gather(
+              at(ids) + 4L * first,
+              at(table),
+              at(out) + 4L * first * n,
+              Math.min(rows, m - first),
+              n,
+              accumulate);
+        });
   }
 
   @Override
@@ -302,10 +381,18 @@ public final class CpuBackend implements Backend {
     int n = Math.toIntExact(dtable.shape().dim(1));
     // Ranges of columns: rows that hit the same id are added in order by one thread.
     int width = (long) m * n < RUN ? Math.max(1, n) : 64;
-    team.run(TileGrid.ceilDivide(n, width), (tile, worker) -> {
-      long column = 4L * tile * width;
-      EmbeddingKernels.scatterAdd(at(ids), at(dout) + column, at(dtable) + column, m, n, Math.min(width, n - tile * width));
-    });
+    team.run(
+        TileGrid.ceilDivide(n, width),
+        (tile, worker) -> {
+          long column = 4L * tile * width;
+          EmbeddingKernels.scatterAdd(
+              at(ids),
+              at(dout) + column,
+              at(dtable) + column,
+              m,
+              n,
+              Math.min(width, n - tile * width));
+        });
   }
 
   @Override
@@ -320,7 +407,8 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public void attentionBackward(Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv) {
+  public void attentionBackward(
+      Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv) {
     checks.attentionBackward(spec, qkv, out, logSumExp, dout, dqkv);
     int before = enterProducts();
     try {
@@ -337,26 +425,41 @@ public final class CpuBackend implements Backend {
     int m = Math.toIntExact(logits.shape().dim(0));
     EmbeddingKernels.verifyIds("crossEntropy", targets, n, true);
     int rows = tileRows(n);
-    team.run(TileGrid.ceilDivide(m, rows), (tile, worker) -> {
-      int first = tile * rows;
-      SoftmaxKernels.crossEntropy(
-          at(logits) + 4L * first * n, at(targets) + 4L * first, at(losses) + 4L * first, Math.min(rows, m - first), n);
-    });
+    team.run(
+        TileGrid.ceilDivide(m, rows),
+        (tile, worker) -> {
+          int first = tile * rows;
+          SoftmaxKernels.crossEntropy(
+              at(logits) + 4L * first * n,
+              at(targets) + 4L * first,
+              at(losses) + 4L * first,
+              Math.min(rows, m - first),
+              n);
+        });
   }
 
   @Override
-  public void crossEntropyWithGradient(Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
+  public void crossEntropyWithGradient(
+      Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
     checks.crossEntropyWithGradient(logits, targets, losses, dlogits);
     int n = Math.toIntExact(logits.shape().dim(1));
     int m = Math.toIntExact(logits.shape().dim(0));
     EmbeddingKernels.verifyIds("crossEntropyWithGradient", targets, n, true);
     int rows = tileRows(n);
-    team.run(TileGrid.ceilDivide(m, rows), (tile, worker) -> {
-      int first = tile * rows;
-      long at = 4L * first * n;
-      SoftmaxKernels.crossEntropyWithGradient(
-          at(logits) + at, at(targets) + 4L * first, (float) scale, at(losses) + 4L * first, at(dlogits) + at, Math.min(rows, m - first), n);
-    });
+    team.run(
+        TileGrid.ceilDivide(m, rows),
+        (tile, worker) -> {
+          int first = tile * rows;
+          long at = 4L * first * n;
+          SoftmaxKernels.crossEntropyWithGradient(
+              at(logits) + at,
+              at(targets) + 4L * first,
+              (float) scale,
+              at(losses) + 4L * first,
+              at(dlogits) + at,
+              Math.min(rows, m - first),
+              n);
+        });
   }
 
   @Override
@@ -377,14 +480,21 @@ public final class CpuBackend implements Backend {
     partials.require(Math.max(64, 8L * blocks));
     long sums = partials.address(0);
     long a = at(x);
-    team.run(TileGrid.ceilDivide(blocks, BLOCKS_PER_TILE), (tile, worker) -> {
-      for (int block = tile * BLOCKS_PER_TILE; block < Math.min(blocks, (tile + 1) * BLOCKS_PER_TILE); block++) {
-        long start = (long) block * BLOCK;
-        int n = (int) Math.min(BLOCK, elements - start);
-        double sum = squares ? ReductionKernels.squaredNorm(a + 4 * start, n) : ReductionKernels.sum(a + 4 * start, n);
-        ALL.set(JAVA_DOUBLE, sums + 8L * block, sum);
-      }
-    });
+    team.run(
+        TileGrid.ceilDivide(blocks, BLOCKS_PER_TILE),
+        (tile, worker) -> {
+          for (int block = tile * BLOCKS_PER_TILE;
+              block < Math.min(blocks, (tile + 1) * BLOCKS_PER_TILE);
+              block++) {
+            long start = (long) block * BLOCK;
+            int n = (int) Math.min(BLOCK, elements - start);
+            double sum =
+                squares
+                    ? ReductionKernels.squaredNorm(a + 4 * start, n)
+                    : ReductionKernels.sum(a + 4 * start, n);
+            ALL.set(JAVA_DOUBLE, sums + 8L * block, sum);
+          }
+        });
     double total = 0;
     for (int block = 0; block < blocks; block++) {
       total += ALL.get(JAVA_DOUBLE, sums + 8L * block);
@@ -393,14 +503,18 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
+  public void adamW(
+      AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
     checks.adamW(parameter, gradient, firstMoment, secondMoment);
     UpdateKernels.AdamWFactors factors = UpdateKernels.AdamWFactors.of(step);
     long p = at(parameter);
     long g = at(gradient);
     long m = at(firstMoment);
     long v = at(secondMoment);
-    elementwise(parameter.elements(), (offset, n) -> UpdateKernels.adamW(factors, p + offset, g + offset, m + offset, v + offset, n));
+    elementwise(
+        parameter.elements(),
+        (offset, n) ->
+            UpdateKernels.adamW(factors, p + offset, g + offset, m + offset, v + offset, n));
   }
 
   @Override
@@ -409,7 +523,9 @@ public final class CpuBackend implements Backend {
     long p = at(parameter);
     long g = at(gradient);
     long b = at(momentum);
-    elementwise(parameter.elements(), (offset, n) -> UpdateKernels.sgd(step, p + offset, g + offset, b + offset, n));
+    elementwise(
+        parameter.elements(),
+        (offset, n) -> UpdateKernels.sgd(step, p + offset, g + offset, b + offset, n));
   }
 
   @Override

@@ -24,7 +24,9 @@ final class CpuRequirements {
   /// Errors: [BackendUnavailableException] with the reason and the remedy.
   static void verify() {
     verifyPlatform(System.getProperty("os.name"), System.getProperty("os.arch"));
-    verifyFlags(ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent(), CpuRequirements.class.getModule().isNativeAccessEnabled());
+    verifyFlags(
+        ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent(),
+        CpuRequirements.class.getModule().isNativeAccessEnabled());
     verifyInstructions(Set.copyOf(Arrays.asList(cpuInfo("flags").split(" +"))));
   }
 
@@ -32,8 +34,12 @@ final class CpuRequirements {
   static void adviseOnInlining() {
     List<String> flags = ManagementFactory.getRuntimeMXBean().getInputArguments();
     if (flags.stream().noneMatch(flag -> flag.endsWith(INLINING))) {
-      System.getLogger(CpuRequirements.class.getName()).log(
-          Level.WARNING, "the cpu backend is slower than it could be: add -XX:CompileCommand=" + INLINING + " to the java command (all flags are in jvm.options)");
+      System.getLogger(CpuRequirements.class.getName())
+          .log(
+              Level.WARNING,
+              "the cpu backend is slower than it could be: add -XX:CompileCommand="
+                  + INLINING
+                  + " to the java command (all flags are in jvm.options)");
     }
   }
 
@@ -41,24 +47,32 @@ final class CpuRequirements {
     boolean x86 = Set.of("amd64", "x86_64").contains(architecture);
     if (!system.toLowerCase(Locale.ROOT).equals("linux") || !x86) {
       throw new BackendUnavailableException(
-          "the cpu backend ships its native library for Linux on x86-64 only, and this is " + system + " on " + architecture
+          "the cpu backend ships its native library for Linux on x86-64 only, and this is "
+              + system
+              + " on "
+              + architecture
               + "; use the reference backend for small tests, or a Linux x86-64 machine");
     }
   }
 
   static void verifyFlags(boolean vectorModule, boolean nativeAccess) {
     if (!vectorModule) {
-      throw new BackendUnavailableException("the vector module is not in this JVM; add --add-modules=jdk.incubator.vector to the java command");
+      throw new BackendUnavailableException(
+          "the vector module is not in this JVM; add --add-modules=jdk.incubator.vector to the java"
+              + " command");
     }
     if (!nativeAccess) {
-      throw new BackendUnavailableException("native access is not allowed; add --enable-native-access=ALL-UNNAMED to the java command");
+      throw new BackendUnavailableException(
+          "native access is not allowed; add --enable-native-access=ALL-UNNAMED to the java"
+              + " command");
     }
   }
 
   static void verifyInstructions(Set<String> flags) {
     if (!flags.containsAll(List.of("avx2", "fma"))) {
       throw new BackendUnavailableException(
-          "this CPU has no AVX2 with FMA, which the cpu backend needs; use a machine of 2015 or later, or a virtual machine that passes them through");
+          "this CPU has no AVX2 with FMA, which the cpu backend needs; use a machine of 2015 or"
+              + " later, or a virtual machine that passes them through");
     }
   }
 
@@ -79,7 +93,8 @@ final class CpuRequirements {
       }
       return "";
     } catch (IOException e) {
-      throw new BackendUnavailableException("cannot read " + CPU_INFO + ", which says what this CPU can do; mount /proc", e);
+      throw new BackendUnavailableException(
+          "cannot read " + CPU_INFO + ", which says what this CPU can do; mount /proc", e);
     }
   }
 }

@@ -90,7 +90,10 @@ final class ElementwiseKernels {
     }
     if (i < n) {
       VectorMask<Float> mask = first(n - i);
-      store(VectorFunctions.geluDerivative(load(x + 4L * i, mask)).mul(load(dy + 4L * i, mask)), dx + 4L * i, mask);
+      store(
+          VectorFunctions.geluDerivative(load(x + 4L * i, mask)).mul(load(dy + 4L * i, mask)),
+          dx + 4L * i,
+          mask);
     }
   }
 }

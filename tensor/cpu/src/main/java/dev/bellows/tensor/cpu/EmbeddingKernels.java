@@ -17,7 +17,8 @@ final class EmbeddingKernels {
     for (int i = 0; i < count; i++) {
       int id = ALL.get(JAVA_INT, address + 4L * i);
       if (id >= bound || (id < 0 && !ignoreNegative)) {
-        throw new IndexOutOfBoundsException(operation + ": id " + id + " in row " + i + " is outside [0, " + bound + ")");
+        throw new IndexOutOfBoundsException(
+            operation + ": id " + id + " in row " + i + " is outside [0, " + bound + ")");
       }
     }
   }

@@ -16,15 +16,18 @@ import jdk.incubator.vector.VectorSpecies;
 final class Lanes {
   static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
   static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
+
   /// Floats in one vector.
   static final int WIDTH = FLOATS.length();
 
   /// The whole address space. One constant segment costs no bounds that vary from tensor to tensor.
   static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
   static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
   /// Rotations by a number of lanes. Each is a constant of its own: the compiler does not trust the elements of an array.
   private static final VectorShuffle<Float> BY_8 = rotation(FLOATS, 8);
+
   private static final VectorShuffle<Float> BY_4 = rotation(FLOATS, 4);
   private static final VectorShuffle<Float> BY_2 = rotation(FLOATS, 2);
   private static final VectorShuffle<Float> BY_1 = rotation(FLOATS, 1);
@@ -32,9 +35,12 @@ final class Lanes {
   private static final VectorShuffle<Double> DOUBLES_BY_2 = rotation(DOUBLES, 2);
   private static final VectorShuffle<Double> DOUBLES_BY_1 = rotation(DOUBLES, 1);
   private static final float LOG2_E = 1.44269504f;
+
   /// ln 2 in two parts; the first has few bits, so that its product with a small integer is exact.
   private static final float LN2_HIGH = 0.693359375f;
+
   private static final float LN2_LOW = -2.12194440e-4f;
+
   /// 1.5·2²³: adding it rounds to an integer, which then stands in the low bits.
   private static final float ROUNDER = 12582912f;
 
@@ -106,6 +112,8 @@ final class Lanes {
     p = p.fma(r, all(5.0000001201e-1f));
     p = p.fma(r.mul(r), r.add(1f));
     // n goes straight into the exponent: the integer stands in the low bits of the shifted value.
-    return p.reinterpretAsInts().add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats();
+    return p.reinterpretAsInts()
+        .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+        .reinterpretAsFloats();
   }
 }

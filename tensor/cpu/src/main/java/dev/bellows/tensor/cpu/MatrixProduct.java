@@ -35,7 +35,9 @@ final class MatrixProduct implements AutoCloseable {
     this.arguments = new long[workers];
     for (int worker = 0; worker < workers; worker++) {
       long[] descriptors = {a, b, c, scratch, row};
-      int[] names = {OneDnn.ARG_SRC, OneDnn.ARG_WEIGHTS, OneDnn.ARG_DST, OneDnn.ARG_SCRATCHPAD, OneDnn.ARG_BIAS};
+      int[] names = {
+        OneDnn.ARG_SRC, OneDnn.ARG_WEIGHTS, OneDnn.ARG_DST, OneDnn.ARG_SCRATCHPAD, OneDnn.ARG_BIAS
+      };
       MemorySegment list = arena.allocate(5L * ARGUMENT_BYTES, 16);
       for (int i = 0; i < (bias ? 5 : 4); i++) {
         long memory = OneDnn.memory(descriptors[i], engine);
@@ -56,7 +58,9 @@ final class MatrixProduct implements AutoCloseable {
   }
 
   private static long matrix(int rows, int columns, int leading, boolean transposed) {
-    return transposed ? OneDnn.matrix(rows, columns, 1, leading) : OneDnn.matrix(rows, columns, leading, 1);
+    return transposed
+        ? OneDnn.matrix(rows, columns, 1, leading)
+        : OneDnn.matrix(rows, columns, leading, 1);
   }
 
   /// Bytes of scratchpad that [#execute] needs.

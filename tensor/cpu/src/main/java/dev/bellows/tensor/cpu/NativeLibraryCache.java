@@ -35,7 +35,10 @@ final class NativeLibraryCache {
     for (String file : files) {
       Resource resource = find(location + file, file);
       resources.add(resource);
-      key.append(key.isEmpty() ? "" : "-").append(Long.toHexString(resource.size)).append('.').append(Long.toHexString(resource.checksum));
+      key.append(key.isEmpty() ? "" : "-")
+          .append(Long.toHexString(resource.size))
+          .append('.')
+          .append(Long.toHexString(resource.checksum));
     }
     IOException failure = null;
     for (Path root : roots()) {
@@ -56,7 +59,9 @@ final class NativeLibraryCache {
     }
     return List.of(
         Path.of(System.getProperty("user.home"), ".cache", "bellows", "native"),
-        Path.of(System.getProperty("java.io.tmpdir"), "bellows-native-" + System.getProperty("user.name")));
+        Path.of(
+            System.getProperty("java.io.tmpdir"),
+            "bellows-native-" + System.getProperty("user.name")));
   }
 
   private static Resource find(String path, String file) throws IOException {
@@ -82,7 +87,11 @@ final class NativeLibraryCache {
       if (isComplete(target, resources)) {
         return target;
       }
-      Path temporary = Files.createTempDirectory(root, ".unpacking-", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      Path temporary =
+          Files.createTempDirectory(
+              root,
+              ".unpacking-",
+              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
       try {
         copyAll(resources, temporary);
         setTornAside(target, resources);
@@ -113,7 +122,8 @@ final class NativeLibraryCache {
     String owner = Files.getOwner(root).getName();
     String user = System.getProperty("user.name");
     if (!owner.equals(user) && !user.equals("root") && !user.equals("?")) {
-      throw new FileSystemException(root.toString(), null, "belongs to " + owner + ", not to " + user);
+      throw new FileSystemException(
+          root.toString(), null, "belongs to " + owner + ", not to " + user);
     }
   }
 

@@ -16,7 +16,16 @@ import jdk.incubator.vector.VectorMask;
 final class NormKernels {
   private NormKernels() {}
 
-  static void forward(long x, long gamma, long beta, double epsilon, long y, long mean, long inverseDeviation, int rows, int n) {
+  static void forward(
+      long x,
+      long gamma,
+      long beta,
+      double epsilon,
+      long y,
+      long mean,
+      long inverseDeviation,
+      int rows,
+      int n) {
     for (int i = 0; i < rows; i++) {
       long row = x + 4L * i * n;
       float average = rowSum(row, n) / n;
@@ -75,7 +84,8 @@ final class NormKernels {
     return total;
   }
 
-  private static void normalise(long x, long gamma, long beta, float average, float inverse, long y, int n) {
+  private static void normalise(
+      long x, long gamma, long beta, float average, float inverse, long y, int n) {
     FloatVector middle = all(average);
     int j = 0;
     for (; j <= n - WIDTH; j += WIDTH) {
@@ -85,13 +95,28 @@ final class NormKernels {
     if (j < n) {
       long at = 4L * j;
       VectorMask<Float> mask = first(n - j);
-      store(load(x + at, mask).sub(middle).mul(inverse).fma(load(gamma + at, mask), load(beta + at, mask)), y + at, mask);
+      store(
+          load(x + at, mask)
+              .sub(middle)
+              .mul(inverse)
+              .fma(load(gamma + at, mask), load(beta + at, mask)),
+          y + at,
+          mask);
     }
   }
 
   /// Gradients of one row block; `dgamma` and `dbeta` are overwritten with the block's sums. `dx` may be `dy`.
   static void backward(
-      long x, long gamma, long mean, long inverseDeviation, long dy, long dx, long dgamma, long dbeta, int rows, int n) {
+      long x,
+      long gamma,
+      long mean,
+      long inverseDeviation,
+      long dy,
+      long dx,
+      long dgamma,
+      long dbeta,
+      int rows,
+      int n) {
     ElementwiseKernels.fill(dgamma, n, 0f);
     ElementwiseKernels.fill(dbeta, n, 0f);
     for (int i = 0; i < rows; i++) {
@@ -103,7 +128,15 @@ final class NormKernels {
   }
 
   private static void backwardRow(
-      long x, long gamma, float average, float inverse, long dy, long dx, long dgamma, long dbeta, int n) {
+      long x,
+      long gamma,
+      float average,
+      float inverse,
+      long dy,
+      long dx,
+      long dgamma,
+      long dbeta,
+      int n) {
     FloatVector middle = all(average);
     FloatVector sumW = zero();
     FloatVector sumWh = zero();
@@ -123,7 +156,9 @@ final class NormKernels {
     if (whole < n) {
       long at = 4L * whole;
       totalW += partDot(dy + at, gamma + at, n - whole);
-      totalWh += backwardPart(x + at, gamma + at, average, inverse, dy + at, dgamma + at, dbeta + at, n - whole);
+      totalWh +=
+          backwardPart(
+              x + at, gamma + at, average, inverse, dy + at, dgamma + at, dbeta + at, n - whole);
     }
     inputGradient(x, gamma, average, inverse, totalW / n, totalWh / n, dy, dx, n);
   }
@@ -134,7 +169,8 @@ final class NormKernels {
   }
 
   /// The last lanes of a row: adds to dgamma and dbeta, returns their part of the sum of w·h.
-  private static float backwardPart(long x, long gamma, float average, float inverse, long dy, long dgamma, long dbeta, int n) {
+  private static float backwardPart(
+      long x, long gamma, float average, float inverse, long dy, long dgamma, long dbeta, int n) {
     VectorMask<Float> mask = first(n);
     FloatVector h = load(x, mask).sub(average).mul(inverse);
     FloatVector g = load(dy, mask);
@@ -145,7 +181,15 @@ final class NormKernels {
 
   /// `dx = inverse · (w - averageW - h · averageWh)`.
   private static void inputGradient(
-      long x, long gamma, float average, float inverse, float averageW, float averageWh, long dy, long dx, int n) {
+      long x,
+      long gamma,
+      float average,
+      float inverse,
+      float averageW,
+      float averageWh,
+      long dy,
+      long dx,
+      int n) {
     FloatVector middle = all(average);
     FloatVector minusAverageWh = all(-averageWh);
     int j = 0;

@@ -75,11 +75,17 @@ final class OneDnn {
     BackendUnavailableException refusal = null;
     try {
       functions = link();
-    } catch (IOException | IllegalArgumentException | UnsatisfiedLinkError | java.util.NoSuchElementException e) {
+    } catch (IOException
+        | IllegalArgumentException
+        | UnsatisfiedLinkError
+        | java.util.NoSuchElementException e) {
       refusal =
           new BackendUnavailableException(
-              "oneDNN cannot be loaded (" + e.getMessage() + "); put the jar org.bytedeco:dnnl with classifier linux-x86_64 on the class path"
-                  + " and let -Dbellows.native.cache name a writable folder that allows execution",
+              "oneDNN cannot be loaded ("
+                  + e.getMessage()
+                  + "); put the jar org.bytedeco:dnnl with classifier linux-x86_64 on the class"
+                  + " path and let -Dbellows.native.cache name a writable folder that allows"
+                  + " execution",
               e);
     }
     NATIVE = functions;
@@ -97,15 +103,24 @@ final class OneDnn {
 
   private static Functions link() throws IOException {
     Path folder = NativeLibraryCache.unpack(LOCATION, FILES);
-    // Its run path is its own folder, so the OpenMP runtime beside it is found; the lookup sees that one's symbols too.
-    SymbolLookup library = SymbolLookup.libraryLookup(folder.resolve("libdnnl.so.3"), Arena.global());
+    // Its run path is its own folder, so the OpenMP runtime beside it is found; the lookup sees
+    // that one's symbols too.
+    SymbolLookup library =
+        SymbolLookup.libraryLookup(folder.resolve("libdnnl.so.3"), Arena.global());
     return new Functions(
         handle(library, "dnnl_version", FunctionDescriptor.of(ADDRESS)),
         status(library, "dnnl_get_effective_cpu_isa"),
         status(library, "dnnl_engine_create", JAVA_LONG, JAVA_INT, JAVA_LONG),
         status(library, "dnnl_stream_create", JAVA_LONG, JAVA_LONG, JAVA_INT),
         status(library, "dnnl_stream_destroy", JAVA_LONG),
-        status(library, "dnnl_memory_desc_create_with_strides", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG),
+        status(
+            library,
+            "dnnl_memory_desc_create_with_strides",
+            JAVA_LONG,
+            JAVA_INT,
+            JAVA_LONG,
+            JAVA_INT,
+            JAVA_LONG),
         status(library, "dnnl_memory_desc_destroy", JAVA_LONG),
         handle(library, "dnnl_memory_desc_get_size", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG)),
         status(library, "dnnl_primitive_attr_create", JAVA_LONG),
@@ -115,9 +130,21 @@ final class OneDnn {
         status(library, "dnnl_post_ops_create", JAVA_LONG),
         status(library, "dnnl_post_ops_destroy", JAVA_LONG),
         status(library, "dnnl_post_ops_append_sum", JAVA_LONG, JAVA_FLOAT, JAVA_INT, JAVA_INT),
-        status(library, "dnnl_matmul_primitive_desc_create", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
+        status(
+            library,
+            "dnnl_matmul_primitive_desc_create",
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG),
         status(library, "dnnl_primitive_desc_destroy", JAVA_LONG),
-        handle(library, "dnnl_primitive_desc_query_md", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT)),
+        handle(
+            library,
+            "dnnl_primitive_desc_query_md",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT)),
         status(library, "dnnl_primitive_create", JAVA_LONG, JAVA_LONG),
         status(library, "dnnl_primitive_destroy", JAVA_LONG),
         status(library, "dnnl_primitive_execute", JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG),
@@ -125,8 +152,21 @@ final class OneDnn {
         status(library, "dnnl_memory_destroy", JAVA_LONG),
         status(library, "dnnl_memory_set_data_handle", JAVA_LONG, JAVA_LONG),
         status(
-            library, "dnnl_sgemm", JAVA_BYTE, JAVA_BYTE, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_FLOAT, JAVA_LONG, JAVA_LONG, JAVA_LONG,
-            JAVA_LONG, JAVA_FLOAT, JAVA_LONG, JAVA_LONG),
+            library,
+            "dnnl_sgemm",
+            JAVA_BYTE,
+            JAVA_BYTE,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_FLOAT,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_FLOAT,
+            JAVA_LONG,
+            JAVA_LONG),
         handle(library, "omp_set_num_threads", FunctionDescriptor.ofVoid(JAVA_INT)),
         status(library, "omp_get_max_threads"));
   }
@@ -135,13 +175,15 @@ final class OneDnn {
     return handle(library, name, FunctionDescriptor.of(JAVA_INT, arguments));
   }
 
-  private static MethodHandle handle(SymbolLookup library, String name, FunctionDescriptor descriptor) {
+  private static MethodHandle handle(
+      SymbolLookup library, String name, FunctionDescriptor descriptor) {
     return Linker.nativeLinker().downcallHandle(library.findOrThrow(name), descriptor);
   }
 
   private static void check(String call, int status) {
     if (status != 0) {
-      throw new IllegalStateException("oneDNN: " + call + " failed with status " + status + reason(status));
+      throw new IllegalStateException(
+          "oneDNN: " + call + " failed with status " + status + reason(status));
     }
   }
 
@@ -168,8 +210,13 @@ final class OneDnn {
   /// The library's version, such as `3.11.0`.
   static String version() {
     try {
-      MemorySegment version = ((MemorySegment) NATIVE.version.invokeExact()).reinterpret(3L * Integer.BYTES);
-      return version.getAtIndex(JAVA_INT, 0) + "." + version.getAtIndex(JAVA_INT, 1) + "." + version.getAtIndex(JAVA_INT, 2);
+      MemorySegment version =
+          ((MemorySegment) NATIVE.version.invokeExact()).reinterpret(3L * Integer.BYTES);
+      return version.getAtIndex(JAVA_INT, 0)
+          + "."
+          + version.getAtIndex(JAVA_INT, 1)
+          + "."
+          + version.getAtIndex(JAVA_INT, 2);
     } catch (Throwable e) {
       throw unexpected(e);
     }
@@ -210,11 +257,24 @@ final class OneDnn {
 
   /// Row-major `c = op(a) op(b) + beta c` in F32 on the calling thread's OpenMP team.
   static void sgemm(
-      boolean transposeA, boolean transposeB, long m, long n, long k, long a, long lda, long b, long ldb, float beta, long c, long ldc) {
+      boolean transposeA,
+      boolean transposeB,
+      long m,
+      long n,
+      long k,
+      long a,
+      long lda,
+      long b,
+      long ldb,
+      float beta,
+      long c,
+      long ldc) {
     try {
       byte ta = (byte) (transposeA ? 'T' : 'N');
       byte tb = (byte) (transposeB ? 'T' : 'N');
-      check("sgemm", (int) NATIVE.sgemm.invokeExact(ta, tb, m, n, k, 1f, a, lda, b, ldb, beta, c, ldc));
+      check(
+          "sgemm",
+          (int) NATIVE.sgemm.invokeExact(ta, tb, m, n, k, 1f, a, lda, b, ldb, beta, c, ldc));
     } catch (Throwable e) {
       throw unexpected(e);
     }
@@ -240,7 +300,8 @@ final class OneDnn {
   }
 
   static long stream(long engine) {
-    return created("stream_create", place -> (int) NATIVE.streamCreate.invokeExact(place, engine, IN_ORDER));
+    return created(
+        "stream_create", place -> (int) NATIVE.streamCreate.invokeExact(place, engine, IN_ORDER));
   }
 
   /// A descriptor of a F32 matrix whose element (i, j) lies at `i·rowStride + j·columnStride`.
@@ -249,7 +310,9 @@ final class OneDnn {
       long dims = arena.allocateFrom(JAVA_LONG, rows, columns).address();
       long strides = arena.allocateFrom(JAVA_LONG, rowStride, columnStride).address();
       return created(
-          "memory_desc_create_with_strides", place -> (int) NATIVE.memoryDescCreateWithStrides.invokeExact(place, 2, dims, F32, strides));
+          "memory_desc_create_with_strides",
+          place ->
+              (int) NATIVE.memoryDescCreateWithStrides.invokeExact(place, 2, dims, F32, strides));
     }
   }
 
@@ -262,12 +325,15 @@ final class OneDnn {
   }
 
   static long memory(long descriptor, long engine) {
-    return created("memory_create", place -> (int) NATIVE.memoryCreate.invokeExact(place, descriptor, engine, 0L));
+    return created(
+        "memory_create",
+        place -> (int) NATIVE.memoryCreate.invokeExact(place, descriptor, engine, 0L));
   }
 
   static void point(long memory, long address) {
     try {
-      check("memory_set_data_handle", (int) NATIVE.memorySetDataHandle.invokeExact(memory, address));
+      check(
+          "memory_set_data_handle", (int) NATIVE.memorySetDataHandle.invokeExact(memory, address));
     } catch (Throwable e) {
       throw unexpected(e);
     }
@@ -275,13 +341,22 @@ final class OneDnn {
 
   /// Attributes of a primitive whose scratchpad the caller provides, and which adds to its destination when `accumulate`.
   static long attributes(boolean accumulate) {
-    long attributes = created("primitive_attr_create", place -> (int) NATIVE.primitiveAttrCreate.invokeExact(place));
+    long attributes =
+        created(
+            "primitive_attr_create", place -> (int) NATIVE.primitiveAttrCreate.invokeExact(place));
     try {
-      check("primitive_attr_set_scratchpad_mode", (int) NATIVE.primitiveAttrSetScratchpadMode.invokeExact(attributes, SCRATCHPAD_USER));
+      check(
+          "primitive_attr_set_scratchpad_mode",
+          (int) NATIVE.primitiveAttrSetScratchpadMode.invokeExact(attributes, SCRATCHPAD_USER));
       if (accumulate) {
-        long operations = created("post_ops_create", place -> (int) NATIVE.postOpsCreate.invokeExact(place));
-        check("post_ops_append_sum", (int) NATIVE.postOpsAppendSum.invokeExact(operations, 1f, 0, F32));
-        check("primitive_attr_set_post_ops", (int) NATIVE.primitiveAttrSetPostOps.invokeExact(attributes, operations));
+        long operations =
+            created("post_ops_create", place -> (int) NATIVE.postOpsCreate.invokeExact(place));
+        check(
+            "post_ops_append_sum",
+            (int) NATIVE.postOpsAppendSum.invokeExact(operations, 1f, 0, F32));
+        check(
+            "primitive_attr_set_post_ops",
+            (int) NATIVE.primitiveAttrSetPostOps.invokeExact(attributes, operations));
         check("post_ops_destroy", (int) NATIVE.postOpsDestroy.invokeExact(operations));
       }
       return attributes;
@@ -294,7 +369,10 @@ final class OneDnn {
   static long productDescription(long engine, long a, long b, long bias, long c, long attributes) {
     return created(
         "matmul_primitive_desc_create",
-        place -> (int) NATIVE.matmulPrimitiveDescCreate.invokeExact(place, engine, a, b, bias, c, attributes));
+        place ->
+            (int)
+                NATIVE.matmulPrimitiveDescCreate.invokeExact(
+                    place, engine, a, b, bias, c, attributes));
   }
 
   /// The scratchpad's memory descriptor, owned by `description`.
@@ -307,13 +385,16 @@ final class OneDnn {
   }
 
   static long primitive(long description) {
-    return created("primitive_create", place -> (int) NATIVE.primitiveCreate.invokeExact(place, description));
+    return created(
+        "primitive_create", place -> (int) NATIVE.primitiveCreate.invokeExact(place, description));
   }
 
   /// Runs `primitive` on the calling thread. `arguments` is the address of `count` pairs of an argument number and a memory object.
   static void execute(long primitive, long stream, int count, long arguments) {
     try {
-      check("primitive_execute", (int) NATIVE.primitiveExecute.invokeExact(primitive, stream, count, arguments));
+      check(
+          "primitive_execute",
+          (int) NATIVE.primitiveExecute.invokeExact(primitive, stream, count, arguments));
     } catch (Throwable e) {
       throw unexpected(e);
     }

@@ -13,4 +13,13 @@ package dev.bellows.tensor.cpu;
 /// @param bias a vector [n] is added to each row
 /// @param accumulate the product is added to what c holds
 record ProductShape(
-    int m, int n, int k, boolean transposeA, int lda, boolean transposeB, int ldb, int ldc, boolean bias, boolean accumulate) {}
+    int m,
+    int n,
+    int k,
+    boolean transposeA,
+    int lda,
+    boolean transposeB,
+    int ldb,
+    int ldc,
+    boolean bias,
+    boolean accumulate) {}

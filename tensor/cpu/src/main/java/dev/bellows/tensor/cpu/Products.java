@@ -65,30 +65,66 @@ final class Products implements AutoCloseable {
     long bStep = 4L * (spec.transposeB() ? ldb : 1);
     if (spec.transposeB() || bias != 0) {
       MatrixProduct[] products = prepare(spec, grid, k, lda, ldb, n, bias != 0);
-      team.run(grid.tiles(), (tile, worker) -> {
-        int row = grid.firstRow(tile);
-        int column = grid.firstColumn(tile);
-        execute(products[tile], worker, a + aStep * row, b + bStep * column, bias + 4L * column, c + 4L * ((long) row * n + column));
-      });
+      team.run(
+          grid.tiles(),
+          (tile, worker) -> {
+            int row = grid.firstRow(tile);
+            int column = grid.firstColumn(tile);
+            execute(
+                products[tile],
+                worker,
+                a + aStep * row,
+                b + bStep * column,
+                bias + 4L * column,
+                c + 4L * ((long) row * n + column));
+          });
     } else {
       float beta = spec.accumulate() ? 1f : 0f;
-      team.run(grid.tiles(), (tile, worker) -> {
-        int row = grid.firstRow(tile);
-        int column = grid.firstColumn(tile);
-        OneDnn.sgemm(
-            spec.transposeA(), false, grid.rowsOf(tile), grid.columnsOf(tile), k, a + aStep * row, lda, b + bStep * column, ldb, beta,
-            c + 4L * ((long) row * n + column), n);
-      });
+      team.run(
+          grid.tiles(),
+          (tile, worker) -> {
+            int row = grid.firstRow(tile);
+            int column = grid.firstColumn(tile);
+            OneDnn.sgemm(
+                spec.transposeA(),
+                false,
+                grid.rowsOf(tile),
+                grid.columnsOf(tile),
+                k,
+                a + aStep * row,
+                lda,
+                b + bStep * column,
+                ldb,
+                beta,
+                c + 4L * ((long) row * n + column),
+                n);
+          });
     }
   }
 
-  private MatrixProduct[] prepare(Gemm spec, TileGrid grid, int k, int lda, int ldb, int ldc, boolean bias) {
+  private MatrixProduct[] prepare(
+      Gemm spec, TileGrid grid, int k, int lda, int ldb, int ldc, boolean bias) {
     MatrixProduct[] products = new MatrixProduct[grid.tiles()];
     for (int tile = 0; tile < products.length; tile++) {
-      boolean like = tile > 0 && grid.rowsOf(tile) == grid.rowsOf(tile - 1) && grid.columnsOf(tile) == grid.columnsOf(tile - 1);
-      products[tile] = like ? products[tile - 1] : prepare(
-          new ProductShape(
-              grid.rowsOf(tile), grid.columnsOf(tile), k, spec.transposeA(), lda, spec.transposeB(), ldb, ldc, bias, spec.accumulate()));
+      boolean like =
+          tile > 0
+              && grid.rowsOf(tile) == grid.rowsOf(tile - 1)
+              && grid.columnsOf(tile) == grid.columnsOf(tile - 1);
+      products[tile] =
+          like
+              ? products[tile - 1]
+              : prepare(
+                  new ProductShape(
+                      grid.rowsOf(tile),
+                      grid.columnsOf(tile),
+                      k,
+                      spec.transposeA(),
+                      lda,
+                      spec.transposeB(),
+                      ldb,
+                      ldc,
+                      bias,
+                      spec.accumulate()));
     }
     return products;
   }

@@ -38,7 +38,8 @@ final class SoftmaxKernels {
   private static float maximumOfPart(long x, int n) {
     FloatVector none = all(Float.NEGATIVE_INFINITY);
     VectorMask<Float> mask = first(n);
-    return VectorFunctions.larger(none, none.blend(load(x, mask), mask)).reduceLanes(VectorOperators.MAX);
+    return VectorFunctions.larger(none, none.blend(load(x, mask), mask))
+        .reduceLanes(VectorOperators.MAX);
   }
 
   /// `y[j] = exp(scale·x[j] + shift)`; returns the sum. `y` may be `x`.
@@ -94,7 +95,8 @@ final class SoftmaxKernels {
   }
 
   /// Losses and gradients of `rows` rows of width `n`. `dlogits` may be `logits`.
-  static void crossEntropyWithGradient(long logits, long targets, float scale, long losses, long dlogits, int rows, int n) {
+  static void crossEntropyWithGradient(
+      long logits, long targets, float scale, long losses, long dlogits, int rows, int n) {
     for (int i = 0; i < rows; i++) {
       int target = ALL.get(JAVA_INT, targets + 4L * i);
       long row = logits + 4L * i * n;
@@ -109,13 +111,17 @@ final class SoftmaxKernels {
         float sum = exponentials(row, n, 1f, -maximum, gradient);
         loss = (float) (StrictMath.log(sum) + ((double) maximum - right));
         ElementwiseKernels.scale(gradient, n, scale / sum);
-        ALL.set(JAVA_FLOAT, gradient + 4L * target, ALL.get(JAVA_FLOAT, gradient + 4L * target) - scale);
+        ALL.set(
+            JAVA_FLOAT,
+            gradient + 4L * target,
+            ALL.get(JAVA_FLOAT, gradient + 4L * target) - scale);
       }
       ALL.set(JAVA_FLOAT, losses + 4L * i, loss);
     }
   }
 
   private static float loss(long row, int target, float maximum, float sum) {
-    return (float) (StrictMath.log(sum) + ((double) maximum - ALL.get(JAVA_FLOAT, row + 4L * target)));
+    return (float)
+        (StrictMath.log(sum) + ((double) maximum - ALL.get(JAVA_FLOAT, row + 4L * target)));
   }
 }

@@ -14,6 +14,7 @@ record TileGrid(int rows, int columns, int tileRows, int tileColumns) {
 
   /// Operations below which one more tile costs more than it brings: about 50 µs of one core.
   private static final double TILE_FLOPS = 8e6;
+
   private static final int ROW_TILES = 16;
   private static final int OUTPUT_TILES = 8;
 

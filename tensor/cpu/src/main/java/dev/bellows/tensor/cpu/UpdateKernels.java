@@ -17,7 +17,15 @@ final class UpdateKernels {
 
   /// The scalars of a step, computed in double and rounded once.
   record AdamWFactors(
-      float gradientScale, float decay, float beta1, float oneMinusBeta1, float beta2, float oneMinusBeta2, float rate, float inverseRoot, float epsilon) {
+      float gradientScale,
+      float decay,
+      float beta1,
+      float oneMinusBeta1,
+      float beta2,
+      float oneMinusBeta2,
+      float rate,
+      float inverseRoot,
+      float epsilon) {
     static AdamWFactors of(AdamWStep step) {
       double correction1 = 1 - StrictMath.pow(step.beta1(), step.step());
       double correction2 = 1 - StrictMath.pow(step.beta2(), step.step());
@@ -34,7 +42,8 @@ final class UpdateKernels {
     }
   }
 
-  static void adamW(AdamWFactors f, long parameter, long gradient, long firstMoment, long secondMoment, int n) {
+  static void adamW(
+      AdamWFactors f, long parameter, long gradient, long firstMoment, long secondMoment, int n) {
     int i = 0;
     for (; i <= n - WIDTH; i += WIDTH) {
       long at = 4L * i;
@@ -53,7 +62,10 @@ final class UpdateKernels {
       FloatVector v = load(secondMoment + at, mask).mul(f.beta2).add(g.mul(g).mul(f.oneMinusBeta2));
       store(m, firstMoment + at, mask);
       store(v, secondMoment + at, mask);
-      store(VectorFunctions.adamWParameter(f, load(parameter + at, mask), m, v), parameter + at, mask);
+      store(
+          VectorFunctions.adamWParameter(f, load(parameter + at, mask), m, v),
+          parameter + at,
+          mask);
     }
   }
 

@@ -15,6 +15,7 @@ import jdk.incubator.vector.VectorOperators;
 final class VectorFunctions {
   /// gelu(x) = x·sigmoid(2u) with u = sqrt(2/π)(x + 0.044715x³), since (1 + tanh u)/2 = sigmoid(2u).
   private static final float MINUS_TWO_SCALE = -1.5957691216057308f;
+
   private static final float CUBIC = 0.044715f;
 
   private VectorFunctions() {}
@@ -34,7 +35,8 @@ final class VectorFunctions {
   }
 
   /// The parameter after an AdamW step, from its moments after the step.
-  static FloatVector adamWParameter(UpdateKernels.AdamWFactors f, FloatVector p, FloatVector m, FloatVector v) {
+  static FloatVector adamWParameter(
+      UpdateKernels.AdamWFactors f, FloatVector p, FloatVector m, FloatVector v) {
     FloatVector denominator = v.sqrt().fma(all(f.inverseRoot()), all(f.epsilon()));
     return m.div(denominator).fma(all(f.rate()), p.mul(f.decay()));
   }

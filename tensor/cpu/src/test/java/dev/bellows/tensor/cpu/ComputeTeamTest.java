@@ -22,15 +22,18 @@ final class ComputeTeamTest {
           AtomicIntegerArray runs = new AtomicIntegerArray(tiles);
           AtomicIntegerArray busy = new AtomicIntegerArray(threads);
           AtomicInteger clashes = new AtomicInteger();
-          team.run(tiles, (tile, worker) -> {
-            if (busy.incrementAndGet(worker) != 1) {
-              clashes.incrementAndGet();
-            }
-            runs.incrementAndGet(tile);
-            busy.decrementAndGet(worker);
-          });
+          team.run(
+              tiles,
+              (tile, worker) -> {
+                if (busy.incrementAndGet(worker) != 1) {
+                  clashes.incrementAndGet();
+                }
+                runs.incrementAndGet(tile);
+                busy.decrementAndGet(worker);
+              });
           for (int tile = 0; tile < tiles; tile++) {
-            assertEquals(1, runs.get(tile), "tile " + tile + " of " + tiles + ", " + threads + " threads");
+            assertEquals(
+                1, runs.get(tile), "tile " + tile + " of " + tiles + ", " + threads + " threads");
           }
           assertEquals(0, clashes.get());
         }
@@ -57,11 +60,16 @@ final class ComputeTeamTest {
         IllegalStateException thrown = new IllegalStateException("tile " + bad);
         int which = bad;
         IllegalStateException caught =
-            assertThrows(IllegalStateException.class, () -> team.run(8, (tile, worker) -> {
-              if (tile == which) {
-                throw thrown;
-              }
-            }));
+            assertThrows(
+                IllegalStateException.class,
+                () ->
+                    team.run(
+                        8,
+                        (tile, worker) -> {
+                          if (tile == which) {
+                            throw thrown;
+                          }
+                        }));
         assertSame(thrown, caught);
       }
       AtomicInteger done = new AtomicInteger();
@@ -76,6 +84,9 @@ final class ComputeTeamTest {
     AtomicInteger workers = new AtomicInteger();
     team.run(3, (tile, worker) -> workers.accumulateAndGet(worker, Math::max));
     team.close();
-    assertTrue(Thread.getAllStackTraces().keySet().stream().noneMatch(t -> t.getName().startsWith("bellows-compute-")), "threads left");
+    assertTrue(
+        Thread.getAllStackTraces().keySet().stream()
+            .noneMatch(t -> t.getName().startsWith("bellows-compute-")),
+        "threads left");
   }
 }

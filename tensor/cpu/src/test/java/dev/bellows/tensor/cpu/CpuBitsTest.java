@@ -24,7 +24,8 @@ final class CpuBitsTest {
     for (long seed = SEED; seed < SEED + 2; seed++) {
       Map<String, String> one = checksums(1, seed, 12);
       for (int threads : new int[] {2, 3, 5}) {
-        assertEquals(one, checksums(threads, seed, 12), threads + " threads, -Dbellows.test.seed=" + seed);
+        assertEquals(
+            one, checksums(threads, seed, 12), threads + " threads, -Dbellows.test.seed=" + seed);
       }
     }
   }
@@ -33,7 +34,8 @@ final class CpuBitsTest {
   @Test
   void otherDataGivesOtherChecksums() {
     Map<String, String> one = checksums(1, SEED, 1);
-    checksums(1, SEED + 1, 1).forEach((name, checksum) -> assertNotEquals(one.get(name), checksum, name));
+    checksums(1, SEED + 1, 1)
+        .forEach((name, checksum) -> assertNotEquals(one.get(name), checksum, name));
   }
 
   /// A resumed run interprets its first steps, while the run it continues had compiled them.
@@ -41,8 +43,12 @@ final class CpuBitsTest {
   void interpretedAndCompiledCodeGiveEqualBits() throws IOException, InterruptedException {
     Map<String, String> interpreted = probe(1, "-Xint");
     // Without tiers there are no profiles to wait for; three rounds are far beyond the threshold.
-    Map<String, String> compiled = probe(4, "-XX:-TieredCompilation", "-XX:CompileThreshold=100", "-Xbatch");
-    assertNotEquals(interpreted.remove(Probe.CONTROL), compiled.remove(Probe.CONTROL), "nothing was compiled, or nothing interpreted");
+    Map<String, String> compiled =
+        probe(4, "-XX:-TieredCompilation", "-XX:CompileThreshold=100", "-Xbatch");
+    assertNotEquals(
+        interpreted.remove(Probe.CONTROL),
+        compiled.remove(Probe.CONTROL),
+        "nothing was compiled, or nothing interpreted");
     assertEquals(interpreted, compiled, "-Dbellows.test.seed=" + SEED);
   }
 
@@ -52,15 +58,28 @@ final class CpuBitsTest {
     }
   }
 
-  private static Map<String, String> probe(int rounds, String... flags) throws IOException, InterruptedException {
+  private static Map<String, String> probe(int rounds, String... flags)
+      throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    ManagementFactory.getRuntimeMXBean().getInputArguments().stream().filter(a -> !a.startsWith("-javaagent")).forEach(command::add);
+    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+        .filter(a -> !a.startsWith("-javaagent"))
+        .forEach(command::add);
     command.addAll(List.of(flags));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Probe.class.getName(), Long.toString(SEED), Integer.toString(rounds)));
-    Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+    command.addAll(
+        List.of(
+            "-cp",
+            System.getProperty("java.class.path"),
+            Probe.class.getName(),
+            Long.toString(SEED),
+            Integer.toString(rounds)));
+    Process process =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
     Map<String, String> checksums = new LinkedHashMap<>();
-    for (String line : new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines().toList()) {
+    for (String line :
+        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8)
+            .lines()
+            .toList()) {
       int split = line.lastIndexOf('=');
       checksums.put(line.substring(0, split), line.substring(split + 1));
     }

@@ -21,8 +21,10 @@ public final class CpuKernelTimings {
   private static final int ROWS = 4096;
   private static final int WIDTH = 384;
   private static final long CALL_NANOS = 400_000_000;
-  private static final long WARM_NANOS = Long.getLong("bellows.timings.warm.millis", 200) * 1_000_000;
-  private static final com.sun.management.ThreadMXBean THREADS = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private static final long WARM_NANOS =
+      Long.getLong("bellows.timings.warm.millis", 200) * 1_000_000;
+  private static final com.sun.management.ThreadMXBean THREADS =
+      (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
   private static final boolean CPU_TIME = Boolean.getBoolean("bellows.timings.cpu");
 
   private final Backend backend;
@@ -33,7 +35,10 @@ public final class CpuKernelTimings {
 
   /// Times everything for each number of threads.
   public static void main(String[] arguments) {
-    int[] threads = arguments.length == 0 ? new int[] {1, 2} : Arrays.stream(arguments).mapToInt(Integer::parseInt).toArray();
+    int[] threads =
+        arguments.length == 0
+            ? new int[] {1, 2}
+            : Arrays.stream(arguments).mapToInt(Integer::parseInt).toArray();
     for (int count : threads) {
       Backend backend = new CpuBackend(count);
       System.out.println("== " + backend.description());
@@ -90,9 +95,22 @@ public final class CpuKernelTimings {
     long garbage = allocated() - allocated;
     double[] sorted = Arrays.copyOf(millis, calls);
     Arrays.sort(sorted);
-    String rate = flops == 0 ? "" : String.format(Locale.ROOT, "  best %4.0f median %4.0f GFLOP/s", flops / sorted[0] / 1e6, flops / sorted[calls / 2] / 1e6);
+    String rate =
+        flops == 0
+            ? ""
+            : String.format(
+                Locale.ROOT,
+                "  best %4.0f median %4.0f GFLOP/s",
+                flops / sorted[0] / 1e6,
+                flops / sorted[calls / 2] / 1e6);
     System.out.printf(
-        Locale.ROOT, "%-44s best %8.4f median %8.4f ms, %6d bytes of garbage%s%n", name, sorted[0], sorted[calls / 2], garbage / calls, rate);
+        Locale.ROOT,
+        "%-44s best %8.4f median %8.4f ms, %6d bytes of garbage%s%n",
+        name,
+        sorted[0],
+        sorted[calls / 2],
+        garbage / calls,
+        rate);
     return sorted[0];
   }
 
@@ -120,7 +138,10 @@ public final class CpuKernelTimings {
     Tensor dout = tensor(ROWS, WIDTH);
     Tensor logSumExp = tensor(ROWS * 6);
     time("attention forward 16x6x256x64", 0, () -> backend.attention(spec, qkv, out, logSumExp));
-    time("attention backward 16x6x256x64", 0, () -> backend.attentionBackward(spec, qkv, out, logSumExp, dout, dqkv));
+    time(
+        "attention backward 16x6x256x64",
+        0,
+        () -> backend.attentionBackward(spec, qkv, out, logSumExp, dout, dqkv));
   }
 
   private void layers() {
@@ -131,8 +152,14 @@ public final class CpuKernelTimings {
     Tensor mean = tensor(ROWS);
     Tensor inverse = tensor(ROWS);
     Tensor dgamma = tensor(WIDTH);
-    time("layer norm forward 4096x384", 0, () -> backend.layerNorm(x, gamma, beta, 1e-5, y, mean, inverse));
-    time("layer norm backward 4096x384", 0, () -> backend.layerNormBackward(x, gamma, mean, inverse, y, y, dgamma, beta, false));
+    time(
+        "layer norm forward 4096x384",
+        0,
+        () -> backend.layerNorm(x, gamma, beta, 1e-5, y, mean, inverse));
+    time(
+        "layer norm backward 4096x384",
+        0,
+        () -> backend.layerNormBackward(x, gamma, mean, inverse, y, y, dgamma, beta, false));
     time("column sums 4096x384", 0, () -> backend.columnSums(x, beta, false));
     Tensor wide = tensor(ROWS, 4 * WIDTH);
     Tensor wideOut = tensor(4 * WIDTH);
@@ -151,7 +178,8 @@ public final class CpuKernelTimings {
     Tensor targets = ids(rows, vocabulary);
     Tensor losses = tensor(rows);
     time(
-        "cross-entropy with gradient " + rows + "x" + vocabulary, 0,
+        "cross-entropy with gradient " + rows + "x" + vocabulary,
+        0,
         () -> backend.crossEntropyWithGradient(logits, targets, 1e-3, losses, dlogits));
   }
 

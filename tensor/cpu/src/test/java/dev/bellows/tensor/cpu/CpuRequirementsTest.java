@@ -41,7 +41,10 @@ final class CpuRequirementsTest {
   void theProviderIsFoundByName() {
     try (Backend backend = Backends.open("cpu", BackendOptions.threads(2))) {
       assertEquals("cpu", backend.name());
-      assertTrue(backend.description().contains("oneDNN 3.11.0") && backend.description().endsWith("2 threads"), backend.description());
+      assertTrue(
+          backend.description().contains("oneDNN 3.11.0")
+              && backend.description().endsWith("2 threads"),
+          backend.description());
     }
   }
 
@@ -51,15 +54,26 @@ final class CpuRequirementsTest {
     System.setProperty("bellows.native.cache", folder.toString());
     try (ExecutorService executor = Executors.newFixedThreadPool(4)) {
       Callable<Path> unpack = () -> NativeLibraryCache.unpack(location, List.of("libgomp.so.1"));
-      List<Path> places = executor.invokeAll(List.of(unpack, unpack, unpack, unpack)).stream().map(f -> f.resultNow()).distinct().toList();
+      List<Path> places =
+          executor.invokeAll(List.of(unpack, unpack, unpack, unpack)).stream()
+              .map(f -> f.resultNow())
+              .distinct()
+              .toList();
       assertEquals(1, places.size());
       assertEquals(298776, Files.size(places.getFirst().resolve("libgomp.so.1")));
       try (var left = Files.list(folder)) {
         assertEquals(1, left.count(), "temporary folders are gone");
       }
       Files.write(places.getFirst().resolve("libgomp.so.1"), new byte[3]);
-      assertEquals(298776, Files.size(NativeLibraryCache.unpack(location, List.of("libgomp.so.1")).resolve("libgomp.so.1")), "a torn file is replaced");
-      IOException missing = assertThrows(IOException.class, () -> NativeLibraryCache.unpack(location, List.of("libnothing.so")));
+      assertEquals(
+          298776,
+          Files.size(
+              NativeLibraryCache.unpack(location, List.of("libgomp.so.1")).resolve("libgomp.so.1")),
+          "a torn file is replaced");
+      IOException missing =
+          assertThrows(
+              IOException.class,
+              () -> NativeLibraryCache.unpack(location, List.of("libnothing.so")));
       assertTrue(missing.getMessage().contains("libnothing.so"), missing.getMessage());
     } finally {
       System.clearProperty("bellows.native.cache");

@@ -27,7 +27,11 @@ final class LongAttentionTest {
       float[][] actual = run(new CpuBackend(2), spec);
       for (int output = 0; output < expected.length; output++) {
         for (int i = 0; i < expected[output].length; i++) {
-          assertEquals(expected[output][i], actual[output][i], 2e-5, "output " + output + ", element " + i + ", causal " + causal + ", seed " + SEED);
+          assertEquals(
+              expected[output][i],
+              actual[output][i],
+              2e-5,
+              "output " + output + ", element " + i + ", causal " + causal + ", seed " + SEED);
         }
       }
     }

@@ -63,7 +63,9 @@ final class Probe {
   private static int libraryExponentials() {
     int hash = 0;
     for (int i = 0; i < 4000; i++) {
-      hash = 31 * hash + Float.floatToRawIntBits(Lanes.all(i * 1e-3f).lanewise(VectorOperators.EXP).lane(1));
+      hash =
+          31 * hash
+              + Float.floatToRawIntBits(Lanes.all(i * 1e-3f).lanewise(VectorOperators.EXP).lane(1));
     }
     return hash;
   }
@@ -195,8 +197,10 @@ final class Probe {
   }
 
   private void attention(int scale) {
-    for (Attention spec : List.of(
-        new Attention(2, 20 * scale + size(20), 4, 2, 8 + size(9), true), new Attention(1, 36 * scale + size(40), 3, 3, 16, false))) {
+    for (Attention spec :
+        List.of(
+            new Attention(2, 20 * scale + size(20), 4, 2, 8 + size(9), true),
+            new Attention(1, 36 * scale + size(40), 3, 3, 16, false))) {
       long rows = (long) spec.batch() * spec.time();
       Tensor qkv = normals(rows, spec.packedWidth());
       Tensor dqkv = normals(rows, spec.packedWidth());

@@ -7,7 +7,8 @@ package dev.bellows.trainer.config;
 /// @param groups contiguous groups of micro-batches, the leaves of the gradient sum's tree; a power of two, default 8. At most so many
 ///     workers can share a step
 /// @param reduction how the gradients of the groups are added; default `tree`
-public record BatchSection(int global, int micro, @Default("8") int groups, @Default("tree") Reduction reduction) {
+public record BatchSection(
+    int global, int micro, @Default("8") int groups, @Default("tree") Reduction reduction) {
   /// Orders of the gradient sum.
   public enum Reduction {
     /// A fixed binary tree over the groups: the same bits at any number of workers.
@@ -23,7 +24,13 @@ public record BatchSection(int global, int micro, @Default("8") int groups, @Def
     if (Integer.bitCount(groups) != 1) {
       int below = Integer.highestOneBit(groups);
       throw new ConfigException(
-          "batch.groups", "batch.groups is " + groups + "; it must be a power of two, such as " + below + " or " + 2L * below);
+          "batch.groups",
+          "batch.groups is "
+              + groups
+              + "; it must be a power of two, such as "
+              + below
+              + " or "
+              + 2L * below);
     }
     long unit = (long) micro * groups;
     if (global % unit != 0) {
@@ -34,8 +41,17 @@ public record BatchSection(int global, int micro, @Default("8") int groups, @Def
   private static String indivisible(int global, int micro, int groups, long unit) {
     long below = global / unit * unit;
     String message =
-        "batch.global is " + global + "; it must be a multiple of batch.micro · batch.groups = " + micro + " · " + groups + " = " + unit
-            + ", such as " + (below > 0 ? below + " or " : "") + (below + unit);
+        "batch.global is "
+            + global
+            + "; it must be a multiple of batch.micro · batch.groups = "
+            + micro
+            + " · "
+            + groups
+            + " = "
+            + unit
+            + ", such as "
+            + (below > 0 ? below + " or " : "")
+            + (below + unit);
     if (global % groups == 0) {
       return message + ", or batch.micro must be one of " + divisors(global / groups);
     }

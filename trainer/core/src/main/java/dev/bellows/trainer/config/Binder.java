@@ -14,18 +14,22 @@ final class Binder {
 
   /// The record of `type` that `mapping` describes; `prefix` is its dotted name with a dot, empty for the whole configuration.
   static <R extends Record> R bind(Class<R> type, String prefix, Node.Mapping mapping) {
-    mapping.entries().forEach((name, node) -> {
-      if (Keys.component(type, name).isEmpty()) {
-        throw Keys.unknown(prefix + name).in(node.source());
-      }
-    });
+    mapping
+        .entries()
+        .forEach(
+            (name, node) -> {
+              if (Keys.component(type, name).isEmpty()) {
+                throw Keys.unknown(prefix + name).in(node.source());
+              }
+            });
     RecordComponent[] components = type.getRecordComponents();
     Object[] values = new Object[components.length];
     for (int i = 0; i < components.length; i++) {
       String key = prefix + components[i].getName();
       Node node = mapping.entries().get(components[i].getName());
       if (prefix.isEmpty() && components[i].getType().isRecord()) {
-        values[i] = section(components[i].getType().asSubclass(Record.class), key, node, mapping.source());
+        values[i] =
+            section(components[i].getType().asSubclass(Record.class), key, node, mapping.source());
       } else if (applies(components[i], values[0])) {
         values[i] = value(components[i], key, node, mapping.source());
       } else {
@@ -35,12 +39,18 @@ final class Binder {
     try {
       return construct(type, components, values);
     } catch (ConfigException e) {
-      throw e.in(place(mapping, e.key().startsWith(prefix) ? e.key().substring(prefix.length()) : e.key()));
+      throw e.in(
+          place(
+              mapping, e.key().startsWith(prefix) ? e.key().substring(prefix.length()) : e.key()));
     }
   }
 
-  private static Record section(Class<? extends Record> type, String key, Node node, String source) {
-    Node given = node == null ? new Node.Mapping(new LinkedHashMap<>(), source) : Overrides.asSection(type, node);
+  private static Record section(
+      Class<? extends Record> type, String key, Node node, String source) {
+    Node given =
+        node == null
+            ? new Node.Mapping(new LinkedHashMap<>(), source)
+            : Overrides.asSection(type, node);
     if (given instanceof Node.Mapping mapping) {
       return bind(type, key + ".", mapping);
     }
@@ -53,15 +63,26 @@ final class Binder {
     return kinds == null || Arrays.asList(kinds.value()).contains(Text.of(kind));
   }
 
-  private static Object meaningless(RecordComponent component, String key, Node given, String kind) {
+  private static Object meaningless(
+      RecordComponent component, String key, Node given, String kind) {
     if (given != null) {
       String section = key.substring(0, key.indexOf('.'));
       String kinds = String.join(" or ", component.getAnnotation(ForKind.class).value());
       throw new ConfigException(
-              key, key + " has no meaning for " + section + ".kind " + kind + ", only for " + kinds + "; leave it out")
+              key,
+              key
+                  + " has no meaning for "
+                  + section
+                  + ".kind "
+                  + kind
+                  + ", only for "
+                  + kinds
+                  + "; leave it out")
           .in(given.source());
     }
-    return component.isAnnotationPresent(Default.class) ? fallback(component, key) : nothing(component.getType());
+    return component.isAnnotationPresent(Default.class)
+        ? fallback(component, key)
+        : nothing(component.getType());
   }
 
   private static Object nothing(Class<?> type) {
@@ -85,7 +106,9 @@ final class Binder {
       }
     }
     if (!component.isAnnotationPresent(Default.class)) {
-      throw new ConfigException(key, key + " is missing; it must be " + Text.expected(component.getType())).in(source);
+      throw new ConfigException(
+              key, key + " is missing; it must be " + Text.expected(component.getType()))
+          .in(source);
     }
     return fallback(component, key);
   }
@@ -99,7 +122,10 @@ final class Binder {
       return items;
     } else if (type == Map.class && node instanceof Node.Mapping mapping) {
       Map<String, Object> entries = new LinkedHashMap<>();
-      mapping.entries().forEach((name, value) -> entries.put(name, convert(String.class, key + "." + name, value)));
+      mapping
+          .entries()
+          .forEach(
+              (name, value) -> entries.put(name, convert(String.class, key + "." + name, value)));
       return entries;
     } else if (type != List.class && type != Map.class && node instanceof Node.Scalar scalar) {
       return Text.parse(key, type, scalar.text());
@@ -107,17 +133,21 @@ final class Binder {
     throw Text.wrong(key, type, node.shown());
   }
 
-  private static <R extends Record> R construct(Class<R> type, RecordComponent[] components, Object[] values) {
-    Class<?>[] types = Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
+  private static <R extends Record> R construct(
+      Class<R> type, RecordComponent[] components, Object[] values) {
+    Class<?>[] types =
+        Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
     try {
       return type.getDeclaredConstructor(types).newInstance(values);
     } catch (InvocationTargetException e) {
       if (e.getCause() instanceof ConfigException cause) {
         throw cause;
       }
-      throw new IllegalStateException("the section " + type.getSimpleName() + " could not be made", e.getCause());
+      throw new IllegalStateException(
+          "the section " + type.getSimpleName() + " could not be made", e.getCause());
     } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException("the section " + type.getSimpleName() + " could not be made", e);
+      throw new IllegalStateException(
+          "the section " + type.getSimpleName() + " could not be made", e);
     }
   }
 

@@ -10,7 +10,8 @@ import java.util.regex.Pattern;
 ///
 /// @param bytes 0 or more
 public record ByteSize(long bytes) {
-  private static final Pattern FORM = Pattern.compile("(\\d+(?:\\.\\d+)?) ?(?:([kmgt])(?:ib)?|b)?", Pattern.CASE_INSENSITIVE);
+  private static final Pattern FORM =
+      Pattern.compile("(\\d+(?:\\.\\d+)?) ?(?:([kmgt])(?:ib)?|b)?", Pattern.CASE_INSENSITIVE);
   private static final String UNITS = "kmgt";
   private static final String[] NAMES = {"KiB", "MiB", "GiB", "TiB"};
 
@@ -26,9 +27,13 @@ public record ByteSize(long bytes) {
     if (!matcher.matches()) {
       throw new IllegalArgumentException("'" + text + "' is no size in bytes");
     }
-    int exponent = matcher.group(2) == null ? 0 : UNITS.indexOf(matcher.group(2).toLowerCase(Locale.ROOT)) + 1;
+    int exponent =
+        matcher.group(2) == null ? 0 : UNITS.indexOf(matcher.group(2).toLowerCase(Locale.ROOT)) + 1;
     try {
-      return new ByteSize(new BigDecimal(matcher.group(1)).multiply(BigDecimal.valueOf(1L << (10 * exponent))).longValueExact());
+      return new ByteSize(
+          new BigDecimal(matcher.group(1))
+              .multiply(BigDecimal.valueOf(1L << (10 * exponent)))
+              .longValueExact());
     } catch (ArithmeticException e) {
       throw new IllegalArgumentException("'" + text + "' is no whole number of bytes", e);
     }

@@ -12,14 +12,16 @@ final class Check {
 
   static void between(String key, long value, long least, long most) {
     if (value < least || value > most) {
-      throw new ConfigException(key, key + " is " + value + "; it must be from " + least + " to " + most);
+      throw new ConfigException(
+          key, key + " is " + value + "; it must be from " + least + " to " + most);
     }
   }
 
   /// `value` must lie in [least, most).
   static void within(String key, double value, double least, double most) {
     if (!(value >= least && value < most)) {
-      throw new ConfigException(key, key + " is " + value + "; it must be " + least + " or more and less than " + most);
+      throw new ConfigException(
+          key, key + " is " + value + "; it must be " + least + " or more and less than " + most);
     }
   }
 

@@ -23,9 +23,12 @@ public final class ConfigLoader {
     try {
       return load(file.toString(), Files.readString(file), overrides);
     } catch (NoSuchFileException e) {
-      throw new ConfigException("", "there is no such file; give the path of a YAML file, such as conf/gpt-nano.yaml").in(file.toString());
+      throw new ConfigException(
+              "", "there is no such file; give the path of a YAML file, such as conf/gpt-nano.yaml")
+          .in(file.toString());
     } catch (IOException e) {
-      throw new ConfigException("", "the file cannot be read as UTF-8 text: " + e).in(file.toString());
+      throw new ConfigException("", "the file cannot be read as UTF-8 text: " + e)
+          .in(file.toString());
     }
   }
 
@@ -33,7 +36,9 @@ public final class ConfigLoader {
   public static RunConfig load(String source, String text, List<String> overrides) {
     Node root = YamlReader.read(source, text);
     if (!(root instanceof Node.Mapping mapping)) {
-      throw new ConfigException("", "this is " + root.shown() + "; it must be a mapping of sections").in(source);
+      throw new ConfigException(
+              "", "this is " + root.shown() + "; it must be a mapping of sections")
+          .in(source);
     }
     Overrides.apply(mapping, overrides);
     nameRun(mapping, source);
@@ -41,7 +46,9 @@ public final class ConfigLoader {
   }
 
   private static void nameRun(Node.Mapping root, String source) {
-    Node run = root.entries().computeIfAbsent("run", key -> new Node.Mapping(new LinkedHashMap<>(), source));
+    Node run =
+        root.entries()
+            .computeIfAbsent("run", key -> new Node.Mapping(new LinkedHashMap<>(), source));
     if (run instanceof Node.Mapping section) {
       String file = source.substring(source.lastIndexOf('/') + 1).replaceFirst("\\.ya?ml$", "");
       String name = file.replaceAll("[^A-Za-z0-9._-]+", "-");

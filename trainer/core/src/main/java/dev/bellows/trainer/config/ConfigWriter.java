@@ -28,7 +28,11 @@ final class ConfigWriter {
     Object kind = value(components[0], section);
     for (RecordComponent component : components) {
       if (Binder.applies(component, kind)) {
-        out.append("  ").append(component.getName()).append(": ").append(text(value(component, section))).append('\n');
+        out.append("  ")
+            .append(component.getName())
+            .append(": ")
+            .append(text(value(component, section)))
+            .append('\n');
       }
     }
   }
@@ -40,7 +44,12 @@ final class ConfigWriter {
       case Map<?, ?> map when map.isEmpty() -> "{}";
       case Map<?, ?> map ->
           map.entrySet().stream()
-              .map(entry -> "\n    " + Text.quoted(entry.getKey().toString()) + ": " + Text.quoted(entry.getValue().toString()))
+              .map(
+                  entry ->
+                      "\n    "
+                          + Text.quoted(entry.getKey().toString())
+                          + ": "
+                          + Text.quoted(entry.getValue().toString()))
               .collect(Collectors.joining());
       default -> Text.of(value);
     };

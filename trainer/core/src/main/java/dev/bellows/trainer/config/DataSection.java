@@ -49,6 +49,9 @@ public record DataSection(
   }
 
   private static void checkPath(String path, String what, String example) {
-    Check.that(!path.isBlank(), "data.path", "data.path is not given; it must name " + what + ", such as data.path=/data/" + example);
+    Check.that(
+        !path.isBlank(),
+        "data.path",
+        "data.path is not given; it must name " + what + ", such as data.path=/data/" + example);
   }
 }

@@ -31,13 +31,16 @@ final class Keys {
 
   /// The component of `type` called `name`.
   static Optional<RecordComponent> component(Class<?> type, String name) {
-    return Arrays.stream(type.getRecordComponents()).filter(component -> component.getName().equals(name)).findFirst();
+    return Arrays.stream(type.getRecordComponents())
+        .filter(component -> component.getName().equals(name))
+        .findFirst();
   }
 
   /// The error for a key that is none, with the nearest one.
   static ConfigException unknown(String key) {
     String lower = key.toLowerCase(Locale.ROOT);
-    String nearest = ALL.stream().min(Comparator.comparingInt(known -> distance(lower, known))).orElseThrow();
+    String nearest =
+        ALL.stream().min(Comparator.comparingInt(known -> distance(lower, known))).orElseThrow();
     return new ConfigException(key, "unknown key " + key + "; did you mean " + nearest + "?");
   }
 
@@ -45,7 +48,8 @@ final class Keys {
   private static int distance(String key, String known) {
     String other = known.toLowerCase(Locale.ROOT);
     int whole = edits(key, other);
-    int last = edits(key.substring(key.lastIndexOf('.') + 1), other.substring(other.lastIndexOf('.') + 1));
+    int last =
+        edits(key.substring(key.lastIndexOf('.') + 1), other.substring(other.lastIndexOf('.') + 1));
     return Math.min(whole, last + 2);
   }
 
@@ -60,7 +64,10 @@ final class Keys {
         }
         int replaced = cost[i - 1][j - 1] + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
         cost[i][j] = Math.min(replaced, 1 + Math.min(cost[i - 1][j], cost[i][j - 1]));
-        if (i > 1 && j > 1 && a.charAt(i - 1) == b.charAt(j - 2) && a.charAt(i - 2) == b.charAt(j - 1)) {
+        if (i > 1
+            && j > 1
+            && a.charAt(i - 1) == b.charAt(j - 2)
+            && a.charAt(i - 2) == b.charAt(j - 1)) {
           cost[i][j] = Math.min(cost[i][j], 1 + cost[i - 2][j - 2]);
         }
       }

@@ -22,7 +22,8 @@ sealed interface Node {
     return switch (this) {
       case Scalar scalar -> scalar.text().isEmpty() ? "empty" : "'" + scalar.text() + "'";
       case Sequence sequence -> "a list of " + sequence.items().size();
-      case Mapping mapping -> "a mapping with the keys " + String.join(", ", mapping.entries().keySet());
+      case Mapping mapping ->
+          "a mapping with the keys " + String.join(", ", mapping.entries().keySet());
     };
   }
 }

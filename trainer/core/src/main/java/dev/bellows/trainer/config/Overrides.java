@@ -21,7 +21,8 @@ final class Overrides {
     int equals = pair.indexOf('=');
     String source = "override " + pair;
     if (equals < 1) {
-      throw new ConfigException("", "'" + pair + "' is no override; it must be key=value, such as workers.count=2");
+      throw new ConfigException(
+          "", "'" + pair + "' is no override; it must be key=value, such as workers.count=2");
     }
     String key = pair.substring(0, equals).strip();
     String text = pair.substring(equals + 1);
@@ -32,13 +33,17 @@ final class Overrides {
   /// inside a plain value needs no second quoting on the command line.
   private static Node value(String source, String text) {
     char first = text.strip().charAt(0);
-    return "[{\"'".indexOf(first) >= 0 ? YamlReader.read(source, text) : new Node.Scalar(text.strip(), source);
+    return "[{\"'".indexOf(first) >= 0
+        ? YamlReader.read(source, text)
+        : new Node.Scalar(text.strip(), source);
   }
 
   private static void put(Node.Mapping root, String key, Node value) {
     int dot = key.indexOf('.');
     String section = dot < 0 ? key : key.substring(0, dot);
-    RecordComponent component = Keys.component(RunConfig.class, section).orElseThrow(() -> Keys.unknown(key).in(value.source()));
+    RecordComponent component =
+        Keys.component(RunConfig.class, section)
+            .orElseThrow(() -> Keys.unknown(key).in(value.source()));
     if (!component.getType().isRecord()) {
       if (dot >= 0) {
         throw Keys.unknown(key).in(value.source());
@@ -59,18 +64,28 @@ final class Overrides {
   /// `spark.conf.spark.executor.memory=2g` names one entry of a mapping.
   private static void putInSection(Node.Mapping section, Class<?> type, String name, Node value) {
     int dot = name.indexOf('.');
-    boolean entry = dot > 0 && Keys.component(type, name.substring(0, dot)).filter(key -> key.getType() == Map.class).isPresent();
+    boolean entry =
+        dot > 0
+            && Keys.component(type, name.substring(0, dot))
+                .filter(key -> key.getType() == Map.class)
+                .isPresent();
     if (!entry) {
       section.entries().put(name, value);
-    } else if (section.entries().computeIfAbsent(
-        name.substring(0, dot), key -> new Node.Mapping(new LinkedHashMap<>(), value.source())) instanceof Node.Mapping mapping) {
+    } else if (section
+            .entries()
+            .computeIfAbsent(
+                name.substring(0, dot),
+                key -> new Node.Mapping(new LinkedHashMap<>(), value.source()))
+        instanceof Node.Mapping mapping) {
       mapping.entries().put(name.substring(dot + 1), value);
     }
   }
 
   private static Node.Mapping section(Node.Mapping root, String name, String source) {
     Class<?> type = Keys.component(RunConfig.class, name).orElseThrow().getType();
-    Node present = root.entries().computeIfAbsent(name, key -> new Node.Mapping(new LinkedHashMap<>(), source));
+    Node present =
+        root.entries()
+            .computeIfAbsent(name, key -> new Node.Mapping(new LinkedHashMap<>(), source));
     if (asSection(type, present) instanceof Node.Mapping mapping) {
       root.entries().put(name, mapping);
       return mapping;
@@ -91,6 +106,8 @@ final class Overrides {
   }
 
   static ConfigException notSection(String name, Node value) {
-    return new ConfigException(name, name + " is " + value.shown() + "; it must be a mapping of keys to values").in(value.source());
+    return new ConfigException(
+            name, name + " is " + value.shown() + "; it must be a mapping of keys to values")
+        .in(value.source());
   }
 }

@@ -44,23 +44,38 @@ public record RunConfig(
     Check.that(
         workers.count() <= batch.groups(),
         "workers.count",
-        "workers.count is " + workers.count() + "; it must be at most batch.groups, which is " + batch.groups()
+        "workers.count is "
+            + workers.count()
+            + "; it must be at most batch.groups, which is "
+            + batch.groups()
             + ", because a worker owns whole groups");
     boolean text = data.kind() == DataSection.Kind.TEXT;
     switch (model.kind()) {
       case GPT -> {
-        Check.that(text, "data.kind", "data.kind is " + Text.of(data.kind()) + ", but model.kind gpt learns from tokens; it must be text");
+        Check.that(
+            text,
+            "data.kind",
+            "data.kind is "
+                + Text.of(data.kind())
+                + ", but model.kind gpt learns from tokens; it must be text");
         Check.that(
             model.vocabulary() >= 256,
             "model.vocabulary",
-            "model.vocabulary is " + model.vocabulary() + "; it must be 256 or more, because data.kind text is read byte by byte");
+            "model.vocabulary is "
+                + model.vocabulary()
+                + "; it must be 256 or more, because data.kind text is read byte by byte");
       }
       case MLP -> {
-        Check.that(!text, "data.kind", "data.kind is text, but model.kind mlp learns from images; it must be idx or digits");
+        Check.that(
+            !text,
+            "data.kind",
+            "data.kind is text, but model.kind mlp learns from images; it must be idx or digits");
         Check.that(
             generate.length() == 0,
             "generate.length",
-            "generate.length is " + generate.length() + ", but model.kind mlp gives no text; it must be 0");
+            "generate.length is "
+                + generate.length()
+                + ", but model.kind mlp gives no text; it must be 0");
       }
     }
   }
@@ -68,8 +83,27 @@ public record RunConfig(
   /// The same configuration with another run folder and data path, such as absolute ones for processes with another working directory.
   public RunConfig withPaths(String runFolder, String dataPath) {
     return new RunConfig(
-        new RunSection(run.name(), runFolder), seed, backend, model,
-        new DataSection(data.kind(), dataPath, data.sha256(), data.validation(), data.samples(), data.validationSamples()),
-        batch, optimizer, schedule, train, evaluate, checkpoint, workers, transport, log, generate, spark);
+        new RunSection(run.name(), runFolder),
+        seed,
+        backend,
+        model,
+        new DataSection(
+            data.kind(),
+            dataPath,
+            data.sha256(),
+            data.validation(),
+            data.samples(),
+            data.validationSamples()),
+        batch,
+        optimizer,
+        schedule,
+        train,
+        evaluate,
+        checkpoint,
+        workers,
+        transport,
+        log,
+        generate,
+        spark);
   }
 }

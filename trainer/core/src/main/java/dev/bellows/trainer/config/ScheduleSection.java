@@ -27,13 +27,20 @@ public record ScheduleSection(
   public ScheduleSection {
     Check.atLeast("schedule.warmup", warmup, 0);
     Check.atLeast("schedule.decay", decay, kind == Kind.WSD ? 1 : 0);
-    Check.that(floor >= 0 && floor <= 1, "schedule.floor", "schedule.floor is " + floor + "; it must be from 0 to 1");
+    Check.that(
+        floor >= 0 && floor <= 1,
+        "schedule.floor",
+        "schedule.floor is " + floor + "; it must be from 0 to 1");
     Check.atLeast("schedule.steps", steps, 0);
     long needed = kind == Kind.WSD ? warmup + decay : warmup;
     Check.that(
         steps == 0 || steps >= needed,
         "schedule.steps",
-        "schedule.steps is " + steps + ", but warm-up" + (kind == Kind.WSD ? " and decay alone take " : " alone takes ") + needed
+        "schedule.steps is "
+            + steps
+            + ", but warm-up"
+            + (kind == Kind.WSD ? " and decay alone take " : " alone takes ")
+            + needed
             + " steps; shorten them or raise schedule.steps or train.steps");
   }
 

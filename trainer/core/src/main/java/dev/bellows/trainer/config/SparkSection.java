@@ -13,7 +13,9 @@ public record SparkSection(@Default("") String master, @Default("{}") Map<String
     conf = Collections.unmodifiableMap(new TreeMap<>(conf));
     for (String name : conf.keySet()) {
       Check.that(
-          name.startsWith("spark."), "spark.conf", "spark.conf names the setting " + name + "; Spark's settings start with 'spark.'");
+          name.startsWith("spark."),
+          "spark.conf",
+          "spark.conf names the setting " + name + "; Spark's settings start with 'spark.'");
     }
   }
 }

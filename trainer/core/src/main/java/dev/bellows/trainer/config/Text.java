@@ -10,17 +10,21 @@ import java.util.stream.Stream;
 
 /// Single values as the file writes them, both ways.
 final class Text {
-  private static final Pattern NUMBER = Pattern.compile("[-+]?(\\d[\\d_]*\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?");
+  private static final Pattern NUMBER =
+      Pattern.compile("[-+]?(\\d[\\d_]*\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?");
   private static final Pattern WHOLE = Pattern.compile("[-+]?\\d[\\d_]*");
   private static final Pattern DURATION = Pattern.compile("(\\d{1,9}) ?(ms|s|m|h)");
-  private static final Pattern PLAIN = Pattern.compile("[A-Za-z./][A-Za-z0-9._/-]*(:[A-Za-z0-9._/-]+)*");
+  private static final Pattern PLAIN =
+      Pattern.compile("[A-Za-z./][A-Za-z0-9._/-]*(:[A-Za-z0-9._/-]+)*");
 
   private Text() {}
 
   /// What a value of `type` looks like, for "it must be …".
   static String expected(Class<?> type) {
     if (type.isEnum()) {
-      return Stream.of(type.getEnumConstants()).map(Text::of).collect(Collectors.joining(", ", "one of ", ""));
+      return Stream.of(type.getEnumConstants())
+          .map(Text::of)
+          .collect(Collectors.joining(", ", "one of ", ""));
     } else if (type == int.class || type == Integer.class || type == long.class) {
       return "a whole number";
     } else if (type == double.class) {
@@ -130,21 +134,23 @@ final class Text {
       return text;
     }
     StringBuilder out = new StringBuilder("\"");
-    text.codePoints().forEach(c -> {
-      switch (c) {
-        case '"' -> out.append("\\\"");
-        case '\\' -> out.append("\\\\");
-        case '\n' -> out.append("\\n");
-        case '\t' -> out.append("\\t");
-        default -> {
-          if (c >= 0x20 && c <= 0x7E) {
-            out.appendCodePoint(c);
-          } else {
-            out.append(String.format(c <= 0xFFFF ? "\\u%04x" : "\\U%08x", c));
-          }
-        }
-      }
-    });
+    text.codePoints()
+        .forEach(
+            c -> {
+              switch (c) {
+                case '"' -> out.append("\\\"");
+                case '\\' -> out.append("\\\\");
+                case '\n' -> out.append("\\n");
+                case '\t' -> out.append("\\t");
+                default -> {
+                  if (c >= 0x20 && c <= 0x7E) {
+                    out.appendCodePoint(c);
+                  } else {
+                    out.append(String.format(c <= 0xFFFF ? "\\u%04x" : "\\U%08x", c));
+                  }
+                }
+              }
+            });
     return out.append('"').toString();
   }
 }

@@ -22,7 +22,9 @@ public record WorkersSection(
     Check.atLeast("workers.count", count, 1);
     Check.between("workers.threads", threads, 1, 1024);
     Check.that(
-        memory.bytes() >= 512L << 20, "workers.memory", "workers.memory is " + memory + "; it must be 512MiB or more");
+        memory.bytes() >= 512L << 20,
+        "workers.memory",
+        "workers.memory is " + memory + "; it must be 512MiB or more");
     Check.that(
         heartbeat.toMillis() >= 10,
         "workers.heartbeat",

@@ -39,7 +39,13 @@ final class YamlReader {
     } catch (JsonProcessingException e) {
       JsonLocation at = e.getLocation();
       String line = at == null ? "" : "line " + at.getLineNr() + ": ";
-      String problem = e.getOriginalMessage().lines().map(String::strip).filter(part -> !part.isEmpty()).findFirst().orElse("");
+      String problem =
+          e.getOriginalMessage()
+              .lines()
+              .map(String::strip)
+              .filter(part -> !part.isEmpty())
+              .findFirst()
+              .orElse("");
       throw new ConfigException("", line + "this is no YAML: " + problem).in(source);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -82,6 +88,8 @@ final class YamlReader {
   }
 
   private ConfigException error(String path, String reason) {
-    return new ConfigException(path, "line " + parser.currentTokenLocation().getLineNr() + ": " + reason).in(source);
+    return new ConfigException(
+            path, "line " + parser.currentTokenLocation().getLineNr() + ": " + reason)
+        .in(source);
   }
 }

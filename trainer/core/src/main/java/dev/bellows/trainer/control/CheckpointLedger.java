@@ -37,7 +37,8 @@ final class CheckpointLedger implements AutoCloseable {
   private String newest;
   private Outcome last = new Outcome(-1, "", 0, "");
 
-  CheckpointLedger(int worldSize, CheckpointCommitter committer, RunListener listener, String newest) {
+  CheckpointLedger(
+      int worldSize, CheckpointCommitter committer, RunListener listener, String newest) {
     this.worldSize = worldSize;
     this.committer = committer;
     this.listener = listener;
@@ -99,7 +100,8 @@ final class CheckpointLedger implements AutoCloseable {
   void abandon() {
     for (long step : open.keySet()) {
       committing++;
-      commits.execute(() -> outcomes.add(giveUp(step, "the run ended before all workers had written")));
+      commits.execute(
+          () -> outcomes.add(giveUp(step, "the run ended before all workers had written")));
     }
     open.clear();
   }
@@ -109,13 +111,16 @@ final class CheckpointLedger implements AutoCloseable {
       committer.discard(step);
       return new Outcome(step, "", 0, failure);
     } catch (Exception e) {
-      return new Outcome(step, "", 0, failure + "; and what was written could not be removed: " + e.getMessage());
+      return new Outcome(
+          step, "", 0, failure + "; and what was written could not be removed: " + e.getMessage());
     }
   }
 
   /// Why the last settled checkpoint failed, if it is that of `step`.
   Optional<String> failureOf(long step) {
-    return last.step() == step && !last.failure().isEmpty() ? Optional.of(last.failure()) : Optional.empty();
+    return last.step() == step && !last.failure().isEmpty()
+        ? Optional.of(last.failure())
+        : Optional.empty();
   }
 
   boolean isSettled() {

@@ -35,8 +35,7 @@ public sealed interface ControlMessage {
   /// @param rank the receiver's rank
   /// @param members everybody, in rank order
   /// @param resumeFrom folder of the checkpoint to restore, or empty to start from the first step
-  record Membership(
-      long runId, int generation, int rank, List<Member> members, String resumeFrom)
+  record Membership(long runId, int generation, int rank, List<Member> members, String resumeFrom)
       implements ControlMessage {}
 
   /// Worker to coordinator, every second: I live.
@@ -82,7 +81,13 @@ public sealed interface ControlMessage {
   /// @param rows evaluated
   /// @param seconds wall time
   record EvaluationReport(
-      long runId, int generation, long step, double loss, double accuracy, long rows, double seconds)
+      long runId,
+      int generation,
+      long step,
+      double loss,
+      double accuracy,
+      long rows,
+      double seconds)
       implements ControlMessage {}
 
   /// Worker to coordinator: my part of a checkpoint is written, or failed.

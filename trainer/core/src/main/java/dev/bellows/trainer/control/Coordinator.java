@@ -141,7 +141,8 @@ public final class Coordinator {
       return 0;
     }
     nextPulseNanos = now + settings.heartbeat().toNanos();
-    // Dead receivers may take a quarter of the time between two pulses, or the living would miss theirs.
+    // Dead receivers may take a quarter of the time between two pulses, or the living would miss
+    // theirs.
     long patience = settings.heartbeat().toNanos() / (4L * settings.workers());
     broadcast(new ControlMessage.Pulse(settings.runId(), GENERATION), patience);
     if (stopRequested) {
@@ -158,10 +159,15 @@ public final class Coordinator {
         cause.add(
             Strength.OWN_ERROR,
             ErrorCategory.RESOURCE,
-            "only " + roster.count() + " of " + settings.workers() + " workers registered within "
+            "only "
+                + roster.count()
+                + " of "
+                + settings.workers()
+                + " workers registered within "
                 + settings.startTimeout().toSeconds()
                 + " s; is there room for them on the cluster, and can they reach the driver at "
-                + endpoint.address() + " by UDP?",
+                + endpoint.address()
+                + " by UDP?",
             "",
             now);
       }
@@ -171,10 +177,7 @@ public final class Coordinator {
     for (Member member : members) {
       boolean left = finished.get(member.rank()) || failed.get(member.rank());
       if (!left && now - lastHeardNanos[member.rank()] > silence) {
-        lost(
-            member,
-            Strength.SILENT,
-            settings.missed() + " heartbeats in a row were missed");
+        lost(member, Strength.SILENT, settings.missed() + " heartbeats in a row were missed");
       }
     }
   }
@@ -235,7 +238,8 @@ public final class Coordinator {
   }
 
   private void onBytes(byte[] bytes) {
-    codec.decode(bytes)
+    codec
+        .decode(bytes)
         .filter(message -> message.runId() == settings.runId())
         .ifPresent(this::onMessage);
   }
@@ -366,7 +370,11 @@ public final class Coordinator {
     boolean common = failure.rank() < 0 || failure.category() == ErrorCategory.NUMERIC;
     return common
         ? failure.sentence()
-        : members.get(failure.rank()).describe() + " at step " + failure.step() + ": " + failure.sentence();
+        : members.get(failure.rank()).describe()
+            + " at step "
+            + failure.step()
+            + ": "
+            + failure.sentence();
   }
 
   private void onFinished(ControlMessage.Finished end) {
@@ -395,7 +403,8 @@ public final class Coordinator {
   }
 
   private void send(String address, ControlMessage message, long timeoutNanos) {
-    // A message that cannot be handed over is repeated by its nature (pulse, membership) or its receiver is lost, which silence will show.
+    // A message that cannot be handed over is repeated by its nature (pulse, membership) or its
+    // receiver is lost, which silence will show.
     boolean unused = endpoint.send(address, codec.encode(message), timeoutNanos);
   }
 }

@@ -56,6 +56,7 @@ public final class CoordinatorLink implements AutoCloseable {
   /// Registers and waits to be admitted. Errors: [BellowsException] when refused or not answered in time, [RunEndedException] when the
   /// run ended meanwhile.
   public Membership join(Register register, Duration timeout) {
+    lastPulseNanos = System.nanoTime();
     registration = register;
     long deadline = System.nanoTime() + timeout.toNanos();
     while (membership == null) {
@@ -68,9 +69,17 @@ public final class CoordinatorLink implements AutoCloseable {
       if (System.nanoTime() - deadline > 0) {
         throw new BellowsException(
             ErrorCategory.TRANSPORT,
-            "the driver at " + coordinator + " did not admit the worker on host "
-                + register.member().host() + " within " + timeout.toSeconds()
+            "the driver at "
+                + coordinator
+                + " did not admit the worker on host "
+                + register.member().host()
+                + " within "
+                + timeout.toSeconds()
                 + " s; can this host reach the driver by UDP?");
+      }
+      if (Thread.interrupted()) {
+        throw new RunEndedException(
+            "the launcher asked the worker on host " + register.member().host() + " to leave");
       }
       LockSupport.parkNanos(IDLE_NANOS);
     }
@@ -122,7 +131,11 @@ public final class CoordinatorLink implements AutoCloseable {
       long now = System.nanoTime();
       if (now - nextBeat >= 0) {
         // Never later than a heartbeat, so that an admitted worker is not taken for a silent one.
-        nextBeat = now + (membership == null ? Math.min(REGISTER_AGAIN_NANOS, heartbeatNanos) : heartbeatNanos);
+        nextBeat =
+            now
+                + (membership == null
+                    ? Math.min(REGISTER_AGAIN_NANOS, heartbeatNanos)
+                    : heartbeatNanos);
         beat(now);
       }
       if (work == 0) {
@@ -133,16 +146,17 @@ public final class CoordinatorLink implements AutoCloseable {
 
   private void beat(long now) {
     Membership current = membership;
-    if (current == null) {
-      if (registration != null && refusal == null) {
-        transmit(registration);
-      }
-      return;
+    if (current != null) {
+      Member self = current.members().get(current.rank());
+      transmit(
+          new Heartbeat(runId, current.generation(), current.rank(), self.attempt(), step, phase));
+    } else if (registration != null && refusal == null) {
+      transmit(registration);
     }
-    Member self = current.members().get(current.rank());
-    transmit(
-        new Heartbeat(runId, current.generation(), current.rank(), self.attempt(), step, phase));
-    if (now - lastPulseNanos > MISSED_PULSES * heartbeatNanos && ended == null) {
+    // From the first registration on the driver answers by pulses, unless the run is over already.
+    if (registration != null
+        && now - lastPulseNanos > MISSED_PULSES * heartbeatNanos
+        && ended == null) {
       ended =
           "the driver at " + coordinator + " has been silent for " + MISSED_PULSES + " heartbeats";
     }

@@ -34,7 +34,12 @@ final class FirstCause {
   }
 
   /// Takes one explanation; the first of the best strength wins.
-  void add(Strength candidate, ErrorCategory itsCategory, String itsSentence, String itsDetail, long now) {
+  void add(
+      Strength candidate,
+      ErrorCategory itsCategory,
+      String itsSentence,
+      String itsDetail,
+      long now) {
     long decideNanos = now + heartbeatNanos * beatsOfPatience(candidate);
     decideAtNanos = strength == null ? decideNanos : Math.min(decideAtNanos, decideNanos);
     if (strength == null || candidate.compareTo(strength) < 0) {

@@ -10,7 +10,13 @@ package dev.bellows.trainer.control;
 /// @param shared data-plane buffers in shared memory
 /// @param limit what the container allows; [Long#MAX_VALUE] when nothing is known
 public record MemoryNeed(
-    long heap, long parameters, long gradients, long optimizer, long activations, long shared, long limit) {
+    long heap,
+    long parameters,
+    long gradients,
+    long optimizer,
+    long activations,
+    long shared,
+    long limit) {
   /// Sum of the needs.
   public long total() {
     return heap + parameters + gradients + optimizer + activations + shared;
@@ -37,12 +43,18 @@ public record MemoryNeed(
   @Override
   public String toString() {
     return format(total())
-        + " (heap " + format(heap)
-        + ", weights " + format(parameters)
-        + ", gradients " + format(gradients)
-        + ", optimizer " + format(optimizer)
-        + ", activations " + format(activations)
-        + ", shared memory " + format(shared)
+        + " (heap "
+        + format(heap)
+        + ", weights "
+        + format(parameters)
+        + ", gradients "
+        + format(gradients)
+        + ", optimizer "
+        + format(optimizer)
+        + ", activations "
+        + format(activations)
+        + ", shared memory "
+        + format(shared)
         + ")";
   }
 }

@@ -25,7 +25,8 @@ public final class MessageCodec {
   public MessageCodec() {
     kryo.setRegistrationRequired(true);
     kryo.setReferences(false);
-    // The order gives each class its number on the wire: append only, and change MAGIC when a record changes.
+    // The order gives each class its number on the wire: append only, and change MAGIC when a
+    // record changes.
     kryo.register(ArrayList.class);
     kryo.register(ErrorCategory.class);
     kryo.register(MemoryNeed.class);

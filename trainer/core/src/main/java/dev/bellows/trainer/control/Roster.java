@@ -30,24 +30,38 @@ final class Roster {
       return refuse(
           registration,
           ErrorCategory.STORAGE,
-          "host " + member.host() + " does not see the run folder that the driver uses (" + registration.nonce()
+          "host "
+              + member.host()
+              + " does not see the run folder that the driver uses ("
+              + registration.nonce()
               + "); give run.folder on a file system that every host shares, such as hdfs://");
     }
     if (!registration.memory().fits()) {
       return refuse(
           registration,
           ErrorCategory.RESOURCE,
-          "a worker on host " + member.host() + " needs " + registration.memory() + " but was given "
+          "a worker on host "
+              + member.host()
+              + " needs "
+              + registration.memory()
+              + " but was given "
               + MemoryNeed.format(registration.memory().limit())
-              + "; raise workers.memory or make the model, the micro-batch or workers.threads smaller");
+              + "; raise workers.memory or make the model, the micro-batch or workers.threads"
+              + " smaller");
     }
     for (Register other : byPartition.values()) {
       if (!other.fingerprint().equals(registration.fingerprint())) {
         return refuse(
             registration,
             ErrorCategory.CONFIGURATION,
-            "host " + member.host() + " computes with " + registration.fingerprint() + " but host "
-                + other.member().host() + " with " + other.fingerprint()
+            "host "
+                + member.host()
+                + " computes with "
+                + registration.fingerprint()
+                + " but host "
+                + other.member().host()
+                + " with "
+                + other.fingerprint()
                 + ", so their results would differ in the last bits; use hosts of one kind");
       }
     }

@@ -8,7 +8,8 @@ public interface RunListener {
   default void registered(ControlMessage.Register registration, int count, int expected) {}
 
   /// A generation begins.
-  default void generationStarted(ControlMessage.Membership membership, List<ControlMessage.Register> registrations) {}
+  default void generationStarted(
+      ControlMessage.Membership membership, List<ControlMessage.Register> registrations) {}
 
   /// A step is done.
   default void step(ControlMessage.StepReport report) {}

@@ -25,9 +25,16 @@ final class DataFiles {
     } catch (NoSuchFileException e) {
       throw new DataException("there is no file " + absolute + "; " + remedy, e);
     } catch (ZipException | EOFException e) {
-      throw new DataException("the file " + absolute + " is no complete gzip file; fetch or compress it again", e);
+      throw new DataException(
+          "the file " + absolute + " is no complete gzip file; fetch or compress it again", e);
     } catch (IOException e) {
-      throw new DataException("the file " + absolute + " cannot be read (" + e + "); check the path and its permissions", e);
+      throw new DataException(
+          "the file "
+              + absolute
+              + " cannot be read ("
+              + e
+              + "); check the path and its permissions",
+          e);
     }
   }
 
@@ -35,7 +42,12 @@ final class DataFiles {
     byte[] bytes;
     try (FileStore.Reader reader = store.open(path)) {
       if (reader.length() > Integer.MAX_VALUE - 8) {
-        throw new DataException("the file " + path + " has " + reader.length() + " bytes; a data file may have at most 2 GiB");
+        throw new DataException(
+            "the file "
+                + path
+                + " has "
+                + reader.length()
+                + " bytes; a data file may have at most 2 GiB");
       }
       bytes = new byte[(int) reader.length()];
       reader.read(0, MemorySegment.ofArray(bytes));
@@ -54,7 +66,13 @@ final class DataFiles {
     try {
       return FileStores.forPath(absolute).exists(absolute);
     } catch (IOException e) {
-      throw new DataException("it cannot be told whether " + absolute + " exists (" + e + "); check the path and its permissions", e);
+      throw new DataException(
+          "it cannot be told whether "
+              + absolute
+              + " exists ("
+              + e
+              + "); check the path and its permissions",
+          e);
     }
   }
 

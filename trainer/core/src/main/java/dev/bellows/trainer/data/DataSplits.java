@@ -39,16 +39,33 @@ public record DataSplits(Dataset train, Dataset validation, int classes, Optiona
       String actual = DataFiles.sha256(text);
       if (!actual.equals(data.sha256())) {
         throw new DataException(
-            "the text in " + data.path() + " has the SHA-256 " + actual + ", but data.sha256 says " + data.sha256()
+            "the text in "
+                + data.path()
+                + " has the SHA-256 "
+                + actual
+                + ", but data.sha256 says "
+                + data.sha256()
                 + "; restore the file or correct the key");
       }
     }
     int border = (int) Math.floor(text.length * (1 - data.validation()));
     if (border < 2L * context || text.length - border < 2) {
       throw new DataException(
-          "the text in " + data.path() + " has " + text.length + " bytes, of which data.validation " + data.validation() + " leaves "
-              + border + " to train on and " + (text.length - border) + " to validate; model.context " + context + " needs "
-              + 2L * context + " and 2");
+          "the text in "
+              + data.path()
+              + " has "
+              + text.length
+              + " bytes, of which data.validation "
+              + data.validation()
+              + " leaves "
+              + border
+              + " to train on and "
+              + (text.length - border)
+              + " to validate; model.context "
+              + context
+              + " needs "
+              + 2L * context
+              + " and 2");
     }
     int classes = config.model().vocabulary();
     return new DataSplits(

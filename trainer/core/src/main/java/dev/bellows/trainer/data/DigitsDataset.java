@@ -14,8 +14,10 @@ import java.util.Objects;
 final class DigitsDataset implements Dataset {
   private static final int SIDE = 28;
   private static final int CLASSES = 10;
+
   /// Side in pixels of the square that an undistorted digit fills.
   private static final double BOX = 20;
+
   private static final double NOISE = 0.25;
 
   private final Philox stream;
@@ -45,7 +47,8 @@ final class DigitsDataset implements Dataset {
     float[] canvas = draw(digit, sample.derive("pen"));
     addNoise(canvas, sample.derive("noise"));
     for (int i = 0; i < canvas.length; i++) {
-      inputs.setAtIndex(JAVA_FLOAT, i, (float) ((canvas[i] - IdxDataset.MEAN) / IdxDataset.DEVIATION));
+      inputs.setAtIndex(
+          JAVA_FLOAT, i, (float) ((canvas[i] - IdxDataset.MEAN) / IdxDataset.DEVIATION));
     }
     targets.set(JAVA_INT, 0, digit);
   }
@@ -68,7 +71,8 @@ final class DigitsDataset implements Dataset {
   }
 
   /// Draws one straight piece; a pixel's ink falls off over one pixel at the pen's border, which is its anti-aliasing.
-  private static void segment(float[] canvas, double x0, double y0, double x1, double y1, double radius, double ink) {
+  private static void segment(
+      float[] canvas, double x0, double y0, double x1, double y1, double radius, double ink) {
     double reach = radius + 0.5;
     int top = Math.max(0, (int) Math.ceil(Math.min(y0, y1) - reach));
     int bottom = Math.min(SIDE - 1, (int) Math.floor(Math.max(y0, y1) + reach));
@@ -115,8 +119,17 @@ final class DigitsDataset implements Dataset {
   /// @param radius half the pen's width in pixels
   /// @param ink darkest value
   private record Distortion(
-      double a, double b, double c, double d, double shiftX, double shiftY,
-      double bendX, double bendY, double phase, double radius, double ink) {
+      double a,
+      double b,
+      double c,
+      double d,
+      double shiftX,
+      double shiftY,
+      double bendX,
+      double bendY,
+      double phase,
+      double radius,
+      double ink) {
     static Distortion draw(Philox pen) {
       double turn = between(pen, 0, -0.35, 0.35);
       double width = BOX * between(pen, 1, 0.6, 1.1);
@@ -126,10 +139,17 @@ final class DigitsDataset implements Dataset {
       double sin = StrictMath.sin(turn);
       double middle = (SIDE - 1) / 2.0;
       return new Distortion(
-          cos * width, (cos * slant - sin) * height, sin * width, (sin * slant + cos) * height,
-          middle + between(pen, 4, -3, 3), middle + between(pen, 5, -3, 3),
-          between(pen, 6, -0.08, 0.08), between(pen, 7, -0.08, 0.08), between(pen, 8, 0, 2 * Math.PI),
-          between(pen, 9, 0.7, 1.6), between(pen, 10, 0.7, 1));
+          cos * width,
+          (cos * slant - sin) * height,
+          sin * width,
+          (sin * slant + cos) * height,
+          middle + between(pen, 4, -3, 3),
+          middle + between(pen, 5, -3, 3),
+          between(pen, 6, -0.08, 0.08),
+          between(pen, 7, -0.08, 0.08),
+          between(pen, 8, 0, 2 * Math.PI),
+          between(pen, 9, 0.7, 1.6),
+          between(pen, 10, 0.7, 1));
     }
 
     private static double between(Philox pen, int number, double least, double most) {

@@ -60,7 +60,8 @@ final class HostBatch {
   void pad(int slot) {
     inputs.asSlice(slot * layout.inputBytes(), layout.inputBytes()).fill((byte) 0);
     for (int i = 0; i < layout.targetsPerSample(); i++) {
-      targets.setAtIndex(JAVA_INT, (long) slot * layout.targetsPerSample() + i, SampleLayout.IGNORED);
+      targets.setAtIndex(
+          JAVA_INT, (long) slot * layout.targetsPerSample() + i, SampleLayout.IGNORED);
     }
   }
 
@@ -71,12 +72,18 @@ final class HostBatch {
 
   /// Samples [first, first + count) as tensors that the caller owns.
   Batch upload(Backend backend, int first, int count) {
-    Tensor features = backend.allocate(layout.inputs(), Shape.of(count, layout.inputElements()), Category.ACTIVATION);
+    Tensor features =
+        backend.allocate(
+            layout.inputs(), Shape.of(count, layout.inputElements()), Category.ACTIVATION);
     try {
-      backend.upload(inputs.asSlice(first * layout.inputBytes(), count * layout.inputBytes()), features);
-      Tensor classes = backend.allocate(DType.I32, Shape.of((long) count * layout.targetsPerSample()), Category.ACTIVATION);
+      backend.upload(
+          inputs.asSlice(first * layout.inputBytes(), count * layout.inputBytes()), features);
+      Tensor classes =
+          backend.allocate(
+              DType.I32, Shape.of((long) count * layout.targetsPerSample()), Category.ACTIVATION);
       try {
-        backend.upload(targets.asSlice(first * layout.targetBytes(), count * layout.targetBytes()), classes);
+        backend.upload(
+            targets.asSlice(first * layout.targetBytes(), count * layout.targetBytes()), classes);
         return new Batch(features, classes, count);
       } catch (RuntimeException | Error e) {
         classes.release();

@@ -13,6 +13,7 @@ import java.util.Objects;
 final class IdxDataset implements Dataset {
   /// Of MNIST's training pixels in [0, 1].
   static final double MEAN = 0.1307;
+
   static final double DEVIATION = 0.3081;
 
   private final IdxFile images;
@@ -23,7 +24,8 @@ final class IdxDataset implements Dataset {
   private IdxDataset(IdxFile images, IdxFile labels, int classes) {
     this.images = images;
     this.labels = labels;
-    this.layout = new SampleLayout(DType.F32, (long) images.dims()[1] * images.dims()[2], 1, classes);
+    this.layout =
+        new SampleLayout(DType.F32, (long) images.dims()[1] * images.dims()[2], 1, classes);
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) ((i / 255.0 - MEAN) / DEVIATION);
     }
@@ -42,11 +44,21 @@ final class IdxDataset implements Dataset {
     IdxDataset test = of(images, labels, train.layout.classes());
     if (largest(labels) >= train.layout.classes()) {
       throw new DataException(
-          "the file " + labels.path() + " has the label " + largest(labels) + "; the training labels end at " + (train.layout.classes() - 1));
+          "the file "
+              + labels.path()
+              + " has the label "
+              + largest(labels)
+              + "; the training labels end at "
+              + (train.layout.classes() - 1));
     }
     if (images.dims()[1] != train.images.dims()[1] || images.dims()[2] != train.images.dims()[2]) {
       throw new DataException(
-          "the file " + images.path() + " has images of " + size(images) + "; the training images have " + size(train.images));
+          "the file "
+              + images.path()
+              + " has images of "
+              + size(images)
+              + "; the training images have "
+              + size(train.images));
     }
     return test;
   }
@@ -54,7 +66,14 @@ final class IdxDataset implements Dataset {
   private static IdxDataset of(IdxFile images, IdxFile labels, int classes) {
     if (images.dims()[0] != labels.dims()[0]) {
       throw new DataException(
-          "the file " + images.path() + " has " + images.dims()[0] + " images, but " + labels.path() + " has " + labels.dims()[0]
+          "the file "
+              + images.path()
+              + " has "
+              + images.dims()[0]
+              + " images, but "
+              + labels.path()
+              + " has "
+              + labels.dims()[0]
               + " labels; they must be as many");
     }
     return new IdxDataset(images, labels, classes);
@@ -75,11 +94,13 @@ final class IdxDataset implements Dataset {
   private static IdxFile file(String folder, String name, int rank) {
     String base = FileStores.absolute(folder);
     if (!DataFiles.exists(base)) {
-      throw new DataException("there is no folder " + base + "; data.path must name the folder with the MNIST files");
+      throw new DataException(
+          "there is no folder " + base + "; data.path must name the folder with the MNIST files");
     }
     String plain = base + "/" + name;
     String path = DataFiles.exists(plain) ? plain : plain + ".gz";
-    return IdxFile.parse(path, DataFiles.read(path, "put " + name + " or " + name + ".gz there"), rank);
+    return IdxFile.parse(
+        path, DataFiles.read(path, "put " + name + " or " + name + ".gz there"), rank);
   }
 
   @Override

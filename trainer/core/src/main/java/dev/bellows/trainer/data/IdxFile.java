@@ -17,7 +17,13 @@ record IdxFile(String path, int[] dims, byte[] content, int offset) {
   static IdxFile parse(String path, byte[] content, int rank) {
     int offset = 4 + 4 * rank;
     if (content.length < offset) {
-      throw new DataException("the file " + path + " has " + content.length + " bytes; an IDX header alone has " + offset);
+      throw new DataException(
+          "the file "
+              + path
+              + " has "
+              + content.length
+              + " bytes; an IDX header alone has "
+              + offset);
     }
     ByteBuffer header = ByteBuffer.wrap(content);
     int magic = header.getInt();
@@ -25,7 +31,9 @@ record IdxFile(String path, int[] dims, byte[] content, int offset) {
     if (magic != right) {
       throw new DataException(
           String.format(
-              "the file %s starts with 0x%08X; an IDX file of unsigned bytes with %d dims starts with 0x%08X", path, magic, rank, right));
+              "the file %s starts with 0x%08X; an IDX file of unsigned bytes with %d dims starts"
+                  + " with 0x%08X",
+              path, magic, rank, right));
     }
     int[] dims = new int[rank];
     long elements = 1;
@@ -34,12 +42,24 @@ record IdxFile(String path, int[] dims, byte[] content, int offset) {
       // Each factor is below 2^31 and the product is cut off at 2^32, so it cannot overflow.
       elements = dims[i] < 1 ? -1 : Math.min(elements * dims[i], 1L << 32);
       if (elements < 0) {
-        throw new DataException("the file " + path + " has dim " + i + " of size " + dims[i] + "; it must be 1 or more");
+        throw new DataException(
+            "the file "
+                + path
+                + " has dim "
+                + i
+                + " of size "
+                + dims[i]
+                + "; it must be 1 or more");
       }
     }
     if (content.length - offset != elements) {
       throw new DataException(
-          "the file " + path + " holds " + (content.length - offset) + " elements, but its header says " + Arrays.toString(dims)
+          "the file "
+              + path
+              + " holds "
+              + (content.length - offset)
+              + " elements, but its header says "
+              + Arrays.toString(dims)
               + "; fetch it again");
     }
     return new IdxFile(path, dims, content, offset);

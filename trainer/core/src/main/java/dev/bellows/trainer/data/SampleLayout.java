@@ -13,9 +13,20 @@ public record SampleLayout(DType inputs, long inputElements, int targetsPerSampl
   public static final int IGNORED = -1;
 
   public SampleLayout {
-    if ((inputs != DType.I32 && inputs != DType.F32) || inputElements < 1 || targetsPerSample < 1 || classes < 1) {
+    if ((inputs != DType.I32 && inputs != DType.F32)
+        || inputElements < 1
+        || targetsPerSample < 1
+        || classes < 1) {
       throw new IllegalArgumentException(
-          "no layout of samples: " + inputs + ", " + inputElements + " inputs, " + targetsPerSample + " targets, " + classes + " classes");
+          "no layout of samples: "
+              + inputs
+              + ", "
+              + inputElements
+              + " inputs, "
+              + targetsPerSample
+              + " targets, "
+              + classes
+              + " classes");
     }
   }
 

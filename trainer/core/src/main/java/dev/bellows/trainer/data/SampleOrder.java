@@ -11,6 +11,7 @@ import dev.bellows.tensor.Philox.Purpose;
 /// than 4 times on average from 17 samples on.
 public final class SampleOrder {
   private static final int ROUNDS = 8;
+
   /// Fewer bits leave the network too few functions to reach all orders of a handful of samples equally often (a test measures it).
   private static final int LEAST_HALF_BITS = 3;
 
@@ -54,7 +55,8 @@ public final class SampleOrder {
 
   private static long checked(long position) {
     if (position < 0) {
-      throw new IllegalArgumentException("a position is the number of consumed samples, so not " + position);
+      throw new IllegalArgumentException(
+          "a position is the number of consumed samples, so not " + position);
     }
     return position;
   }

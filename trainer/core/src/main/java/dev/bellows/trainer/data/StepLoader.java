@@ -35,10 +35,22 @@ public final class StepLoader implements AutoCloseable {
   private long waitNanos;
 
   /// A loader for the groups [firstGroup, endGroup) of every step, uploading to `backend`, which is borrowed.
-  public StepLoader(Dataset dataset, SampleOrder order, BatchSection batch, int firstGroup, int endGroup, Backend backend) {
+  public StepLoader(
+      Dataset dataset,
+      SampleOrder order,
+      BatchSection batch,
+      int firstGroup,
+      int endGroup,
+      Backend backend) {
     if (firstGroup < 0 || endGroup <= firstGroup || endGroup > batch.groups()) {
       throw new IllegalArgumentException(
-          "the groups [" + firstGroup + ", " + endGroup + ") are no range inside the " + batch.groups() + " groups of a step");
+          "the groups ["
+              + firstGroup
+              + ", "
+              + endGroup
+              + ") are no range inside the "
+              + batch.groups()
+              + " groups of a step");
     }
     this.dataset = dataset;
     this.order = order;
@@ -51,7 +63,10 @@ public final class StepLoader implements AutoCloseable {
     this.ahead = new HostBatch(arena, dataset.layout(), samples);
     this.thread =
         Executors.newSingleThreadExecutor(
-            Thread.ofPlatform().daemon().name("bellows-data-groups-" + firstGroup + "-" + endGroup).factory());
+            Thread.ofPlatform()
+                .daemon()
+                .name("bellows-data-groups-" + firstGroup + "-" + endGroup)
+                .factory());
   }
 
   /// The batch of `step`, 0 or more; blocks until its samples are read. Steps in order are read ahead; any other step is read on demand. The
@@ -110,7 +125,9 @@ public final class StepLoader implements AutoCloseable {
       read.get();
     } catch (ExecutionException e) {
       if (wanted) {
-        throw new DataException("the samples of step " + step + " could not be read: " + reason(e.getCause()), e.getCause());
+        throw new DataException(
+            "the samples of step " + step + " could not be read: " + reason(e.getCause()),
+            e.getCause());
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -175,11 +192,21 @@ public final class StepLoader implements AutoCloseable {
     public dev.bellows.nn.Batch microBatch(int group, int index) {
       if (group < firstGroup || group >= endGroup || index < 0 || index >= microBatchesPerGroup()) {
         throw new IndexOutOfBoundsException(
-            "micro-batch " + index + " of group " + group + " is not in this rank's groups [" + firstGroup + ", " + endGroup + ") of "
-                + microBatchesPerGroup() + " micro-batches");
+            "micro-batch "
+                + index
+                + " of group "
+                + group
+                + " is not in this rank's groups ["
+                + firstGroup
+                + ", "
+                + endGroup
+                + ") of "
+                + microBatchesPerGroup()
+                + " micro-batches");
       }
       if (host.step() != step) {
-        throw new IllegalStateException("the batch of step " + step + " was used after the next one was loaded");
+        throw new IllegalStateException(
+            "the batch of step " + step + " was used after the next one was loaded");
       }
       int first = (group - firstGroup) * batch.samplesPerGroup() + index * batch.micro();
       return host.upload(backend, first, batch.micro());

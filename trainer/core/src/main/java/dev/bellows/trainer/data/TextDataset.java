@@ -19,7 +19,15 @@ final class TextDataset implements Dataset {
   private final long samples;
   private final SampleLayout layout;
 
-  private TextDataset(byte[] text, int start, int end, int context, int classes, Philox shifts, boolean shifted, long samples) {
+  private TextDataset(
+      byte[] text,
+      int start,
+      int end,
+      int context,
+      int classes,
+      Philox shifts,
+      boolean shifted,
+      long samples) {
     this.text = text;
     this.start = start;
     this.end = end;
@@ -34,14 +42,30 @@ final class TextDataset implements Dataset {
   /// their borders fall elsewhere every time. `end - start` is at least 2·`context`.
   static TextDataset train(byte[] text, int start, int end, int context, int classes, long seed) {
     long samples = ((long) end - start - context) / context;
-    return new TextDataset(text, start, end, context, classes, Philox.of(seed, Purpose.DATA_AUGMENTATION), true, samples);
+    return new TextDataset(
+        text,
+        start,
+        end,
+        context,
+        classes,
+        Philox.of(seed, Purpose.DATA_AUGMENTATION),
+        true,
+        samples);
   }
 
   /// Bytes [start, end) for validation: non-overlapping windows in which every byte but the first is a target once; the last one is filled up
   /// with ignored targets. `end - start` is at least 2.
   static TextDataset validation(byte[] text, int start, int end, int context, int classes) {
     long samples = Math.ceilDiv(end - start - 1, context);
-    return new TextDataset(text, start, end, context, classes, Philox.of(0, Purpose.DATA_AUGMENTATION), false, samples);
+    return new TextDataset(
+        text,
+        start,
+        end,
+        context,
+        classes,
+        Philox.of(0, Purpose.DATA_AUGMENTATION),
+        false,
+        samples);
   }
 
   @Override

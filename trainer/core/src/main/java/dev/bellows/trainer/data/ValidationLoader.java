@@ -17,7 +17,8 @@ public final class ValidationLoader implements AutoCloseable {
   /// borrowed.
   public ValidationLoader(Dataset dataset, long samples, int batchSize, Backend backend) {
     if (samples < 0 || batchSize < 1) {
-      throw new IllegalArgumentException("no batches of " + batchSize + " samples can be made of " + samples);
+      throw new IllegalArgumentException(
+          "no batches of " + batchSize + " samples can be made of " + samples);
     }
     this.dataset = dataset;
     this.samples = samples == 0 ? dataset.samples() : Math.min(samples, dataset.samples());

@@ -15,7 +15,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class ConfigLoaderTest {
   private static String error(String text, String... overrides) {
-    ConfigException error = assertThrows(ConfigException.class, () -> ConfigLoader.load("conf/x.yaml", text, List.of(overrides)));
+    ConfigException error =
+        assertThrows(
+            ConfigException.class,
+            () -> ConfigLoader.load("conf/x.yaml", text, List.of(overrides)));
     assertEquals("configuration", error.category());
     return error.getMessage();
   }
@@ -34,7 +37,8 @@ class ConfigLoaderTest {
         "conf/x.yaml: unknown key optimizer.learningrate; did you mean optimizer.learningRate?",
         error(Configs.MINIMAL + "optimizer: {learningrate: 1}"));
     assertEquals(
-        "conf/x.yaml: unknown key optimiser; did you mean optimizer.kind?", error(Configs.MINIMAL + "optimiser: {learningRate: 1}"));
+        "conf/x.yaml: unknown key optimiser; did you mean optimizer.kind?",
+        error(Configs.MINIMAL + "optimiser: {learningRate: 1}"));
   }
 
   @ParameterizedTest
@@ -50,70 +54,93 @@ class ConfigLoaderTest {
     "seed.x, seed",
   })
   void unknownOverrideNamesTheNearestKey(String key, String nearest) {
-    assertEquals("override " + key + "=1: unknown key " + key + "; did you mean " + nearest + "?", mlpError(key + "=1"));
+    assertEquals(
+        "override " + key + "=1: unknown key " + key + "; did you mean " + nearest + "?",
+        mlpError(key + "=1"));
   }
 
   @ParameterizedTest
-  @CsvSource(delimiter = '|', value = {
-    "workers.threads=two | workers.threads is 'two'; it must be a whole number",
-    "workers.threads=1.5 | workers.threads is '1.5'; it must be a whole number",
-    "workers.threads=99999999999 | workers.threads is '99999999999'; it must be a whole number",
-    "workers.threads= | workers.threads is empty; it must be a whole number",
-    "workers.threads=[1] | workers.threads is a list of 1; it must be a whole number",
-    "workers.threads=0 | workers.threads is 0; it must be from 1 to 1024",
-    "workers.count=9 | workers.count is 9; it must be at most batch.groups, which is 8, because a worker owns whole groups",
-    "workers=0 | workers.count is 0; it must be 1 or more",
-    "workers.memory=2GB | workers.memory is '2GB'; it must be a size in bytes, or with a unit: k, m, g, t or KiB, MiB, GiB, TiB, such as 2g",
-    "workers.memory=1m | workers.memory is 1MiB; it must be 512MiB or more",
-    "workers.heartbeat=5 | workers.heartbeat is '5'; it must be a time with its unit: ms, s, m or h, such as 500ms",
-    "workers.heartbeat=1ms | workers.heartbeat is 1ms; it must be 10ms or more",
-    "workers.lostAfter=1 | workers.lostAfter is 1; it must be 2 or more",
-    "workers.startTimeout=0s | workers.startTimeout is 0ms; it must be 1s or more",
-    "optimizer.learningRate=NaN | optimizer.learningRate is 'NaN'; it must be a number",
-    "optimizer.learningRate=1e999 | optimizer.learningRate is Infinity; it must be a number above 0",
-    "optimizer.learningRate=0 | optimizer.learningRate is 0.0; it must be a number above 0",
-    "optimizer.beta2=1 | optimizer.beta2 is 1.0; it must be 0.0 or more and less than 1.0",
-    "optimizer.clip=-1 | optimizer.clip is -1.0; it must be a number of 0 or more",
-    "optimizer=lion | optimizer.kind is 'lion'; it must be one of adamw, sgd",
-    "optimizer.momentum=0.9 | optimizer.momentum has no meaning for optimizer.kind adamw, only for sgd; leave it out",
-    "schedule.floor=2 | schedule.floor is 2.0; it must be from 0 to 1",
-    "schedule.warmup=6 | schedule.steps is 5, but warm-up alone takes 6 steps; shorten them or raise schedule.steps or train.steps",
-    "schedule=wsd | schedule.decay is missing; it must be a whole number",
-    "batch.groups=6 | batch.groups is 6; it must be a power of two, such as 4 or 8",
-    "batch.micro=2 | batch.global is 8; it must be a multiple of batch.micro · batch.groups = 2 · 8 = 16, such as 16, or batch.micro must be one of 1",
-    "batch.global=20 | batch.global is 20; it must be a multiple of batch.micro · batch.groups = 1 · 8 = 8, such as 16 or 24",
-    "transport.mtu=1500 | transport.mtu is 1500; it must be a multiple of 32 from 1024 to 65504",
-    "transport.controlPort=70000 | transport.controlPort is 70000; it must be from 0 to 65535",
-    "model.hidden=8 | model.hidden is '8'; it must be a list of whole numbers, such as [1000, 1000]",
-    "model.hidden=[8, x] | model.hidden is 'x'; it must be a whole number",
-    "model.hidden=[0] | model.hidden is 0; it must be 1 or more",
-    "model.layers=2 | model.layers has no meaning for model.kind mlp, only for gpt; leave it out",
-    "data.samples=0 | data.samples is 0; it must be 1 or more",
-    "data.path=x | data.path has no meaning for data.kind digits, only for text or idx; leave it out",
-    "generate.length=10 | generate.length is 10, but model.kind mlp gives no text; it must be 0",
-    "run.name=a b | run.name is 'a b'; it must be made of letters, digits, '.', '_' and '-'",
-    "spark.conf.foo=1 | spark.conf names the setting foo; Spark's settings start with 'spark.'",
-    "log.every=0 | log.every is 0; it must be 1 or more",
-    "checkpoint.keep=0 | checkpoint.keep is 0; it must be 1 or more",
-    "train=0 | train.steps is 0; it must be 1 or more",
-    "model=[1] | model is a list of 1; it must be a mapping of keys to values",
-  })
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "workers.threads=two | workers.threads is 'two'; it must be a whole number",
+        "workers.threads=1.5 | workers.threads is '1.5'; it must be a whole number",
+        "workers.threads=99999999999 | workers.threads is '99999999999'; it must be a whole number",
+        "workers.threads= | workers.threads is empty; it must be a whole number",
+        "workers.threads=[1] | workers.threads is a list of 1; it must be a whole number",
+        "workers.threads=0 | workers.threads is 0; it must be from 1 to 1024",
+        "workers.count=9 | workers.count is 9; it must be at most batch.groups, which is 8, because"
+            + " a worker owns whole groups",
+        "workers=0 | workers.count is 0; it must be 1 or more",
+        "workers.memory=2GB | workers.memory is '2GB'; it must be a size in bytes, or with a unit:"
+            + " k, m, g, t or KiB, MiB, GiB, TiB, such as 2g",
+        "workers.memory=1m | workers.memory is 1MiB; it must be 512MiB or more",
+        "workers.heartbeat=5 | workers.heartbeat is '5'; it must be a time with its unit: ms, s, m"
+            + " or h, such as 500ms",
+        "workers.heartbeat=1ms | workers.heartbeat is 1ms; it must be 10ms or more",
+        "workers.lostAfter=1 | workers.lostAfter is 1; it must be 2 or more",
+        "workers.startTimeout=0s | workers.startTimeout is 0ms; it must be 1s or more",
+        "optimizer.learningRate=NaN | optimizer.learningRate is 'NaN'; it must be a number",
+        "optimizer.learningRate=1e999 | optimizer.learningRate is Infinity; it must be a number"
+            + " above 0",
+        "optimizer.learningRate=0 | optimizer.learningRate is 0.0; it must be a number above 0",
+        "optimizer.beta2=1 | optimizer.beta2 is 1.0; it must be 0.0 or more and less than 1.0",
+        "optimizer.clip=-1 | optimizer.clip is -1.0; it must be a number of 0 or more",
+        "optimizer=lion | optimizer.kind is 'lion'; it must be one of adamw, sgd",
+        "optimizer.momentum=0.9 | optimizer.momentum has no meaning for optimizer.kind adamw, only"
+            + " for sgd; leave it out",
+        "schedule.floor=2 | schedule.floor is 2.0; it must be from 0 to 1",
+        "schedule.warmup=6 | schedule.steps is 5, but warm-up alone takes 6 steps; shorten them or"
+            + " raise schedule.steps or train.steps",
+        "schedule=wsd | schedule.decay is missing; it must be a whole number",
+        "batch.groups=6 | batch.groups is 6; it must be a power of two, such as 4 or 8",
+        "batch.micro=2 | batch.global is 8; it must be a multiple of batch.micro · batch.groups = 2"
+            + " · 8 = 16, such as 16, or batch.micro must be one of 1",
+        "batch.global=20 | batch.global is 20; it must be a multiple of batch.micro · batch.groups"
+            + " = 1 · 8 = 8, such as 16 or 24",
+        "transport.mtu=1500 | transport.mtu is 1500; it must be a multiple of 32 from 1024 to"
+            + " 65504",
+        "transport.controlPort=70000 | transport.controlPort is 70000; it must be from 0 to 65535",
+        "model.hidden=8 | model.hidden is '8'; it must be a list of whole numbers, such as [1000,"
+            + " 1000]",
+        "model.hidden=[8, x] | model.hidden is 'x'; it must be a whole number",
+        "model.hidden=[0] | model.hidden is 0; it must be 1 or more",
+        "model.layers=2 | model.layers has no meaning for model.kind mlp, only for gpt; leave it"
+            + " out",
+        "data.samples=0 | data.samples is 0; it must be 1 or more",
+        "data.path=x | data.path has no meaning for data.kind digits, only for text or idx; leave"
+            + " it out",
+        "generate.length=10 | generate.length is 10, but model.kind mlp gives no text; it must be"
+            + " 0",
+        "run.name=a b | run.name is 'a b'; it must be made of letters, digits, '.', '_' and '-'",
+        "spark.conf.foo=1 | spark.conf names the setting foo; Spark's settings start with 'spark.'",
+        "log.every=0 | log.every is 0; it must be 1 or more",
+        "checkpoint.keep=0 | checkpoint.keep is 0; it must be 1 or more",
+        "train=0 | train.steps is 0; it must be 1 or more",
+        "model=[1] | model is a list of 1; it must be a mapping of keys to values",
+      })
   void wrongValueNamesKeyValueAndWhatWouldBeRight(String override, String reason) {
     String message = mlpError(override);
     assertTrue(message.endsWith(": " + reason), message);
-    assertTrue(message.startsWith("override " + override) || message.startsWith("conf/x.yaml"), message);
+    assertTrue(
+        message.startsWith("override " + override) || message.startsWith("conf/x.yaml"), message);
   }
 
   @ParameterizedTest
-  @CsvSource(delimiter = '|', value = {
-    "model.heads=3 | model.heads is 3; it must divide model.width, which is 8",
-    "model.vocabulary=65 | model.vocabulary is 65; it must be 256 or more, because data.kind text is read byte by byte",
-    "model.bias=yes | model.bias is 'yes'; it must be true or false",
-    "data.validation=1 | data.validation is 1.0; it must be a fraction above 0 and below 1",
-    "data.sha256=AB | data.sha256 is 'AB'; it must be 64 hexadecimal digits in lower case",
-    "data.path= | data.path is not given; it must name a text file, such as data.path=/data/corpus.txt",
-    "generate.prompt= | generate.prompt is empty; it must be at least one character, such as a line break",
-  })
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "model.heads=3 | model.heads is 3; it must divide model.width, which is 8",
+        "model.vocabulary=65 | model.vocabulary is 65; it must be 256 or more, because data.kind"
+            + " text is read byte by byte",
+        "model.bias=yes | model.bias is 'yes'; it must be true or false",
+        "data.validation=1 | data.validation is 1.0; it must be a fraction above 0 and below 1",
+        "data.sha256=AB | data.sha256 is 'AB'; it must be 64 hexadecimal digits in lower case",
+        "data.path= | data.path is not given; it must name a text file, such as"
+            + " data.path=/data/corpus.txt",
+        "generate.prompt= | generate.prompt is empty; it must be at least one character, such as a"
+            + " line break",
+      })
   void wrongValueOfAGpt(String override, String reason) {
     assertEquals("override " + override + ": " + reason, gptError(override));
   }
@@ -121,7 +148,8 @@ class ConfigLoaderTest {
   @Test
   void dataMustFitTheModel() {
     assertEquals(
-        "conf/x.yaml: data.kind is text, but model.kind mlp learns from images; it must be idx or digits",
+        "conf/x.yaml: data.kind is text, but model.kind mlp learns from images; it must be idx or"
+            + " digits",
         error(Configs.MINIMAL.replace("kind: digits", "kind: text, path: x")));
     assertEquals(
         "conf/x.yaml: data.kind is digits, but model.kind gpt learns from tokens; it must be text",
@@ -132,27 +160,40 @@ class ConfigLoaderTest {
   void aMissingKeyIsNamed() {
     assertEquals("conf/x.yaml: model.kind is missing; it must be one of gpt, mlp", error(""));
     assertEquals(
-        "conf/x.yaml: batch.global is missing; it must be a whole number", error(Configs.MINIMAL.replace("global: 8, ", "")));
+        "conf/x.yaml: batch.global is missing; it must be a whole number",
+        error(Configs.MINIMAL.replace("global: 8, ", "")));
   }
 
   @Test
   void duplicateKeysAreRefused() {
-    assertEquals("conf/x.yaml: line 6: key train is given twice; keep one", error(Configs.MINIMAL + "\ntrain: {steps: 6}"));
-    assertEquals("conf/x.yaml: line 5: key log.every is given twice; keep one", error(Configs.MINIMAL + "log: {every: 1, every: 2}"));
+    assertEquals(
+        "conf/x.yaml: line 6: key train is given twice; keep one",
+        error(Configs.MINIMAL + "\ntrain: {steps: 6}"));
+    assertEquals(
+        "conf/x.yaml: line 5: key log.every is given twice; keep one",
+        error(Configs.MINIMAL + "log: {every: 1, every: 2}"));
   }
 
   @Test
   void whatIsNoConfigurationIsRefused() {
     assertTrue(error("a: [1").startsWith("conf/x.yaml: line "), error("a: [1"));
-    assertEquals("conf/x.yaml: this is a list of 2; it must be a mapping of sections", error("[1, 2]"));
+    assertEquals(
+        "conf/x.yaml: this is a list of 2; it must be a mapping of sections", error("[1, 2]"));
     assertTrue(error(Configs.MINIMAL + "---\nseed: 1").contains("second document"));
     assertTrue(error("seed: &a 1\nlog: {every: *a}").contains("aliases"));
-    assertEquals("'x' is no override; it must be key=value, such as workers.count=2", mlpError("x"));
+    assertEquals(
+        "'x' is no override; it must be key=value, such as workers.count=2", mlpError("x"));
   }
 
   @Test
   void overridesComeInOrderAndMerge() {
-    RunConfig config = Configs.minimal("batch={global: 48, micro: 3}", "batch.groups=4", "workers=3", "workers.count=4", "seed=7");
+    RunConfig config =
+        Configs.minimal(
+            "batch={global: 48, micro: 3}",
+            "batch.groups=4",
+            "workers=3",
+            "workers.count=4",
+            "seed=7");
     assertEquals(new BatchSection(48, 3, 4, BatchSection.Reduction.TREE), config.batch());
     assertEquals(4, config.workers().count());
     assertEquals(7, config.seed());
@@ -169,9 +210,22 @@ class ConfigLoaderTest {
   void theResolvedTextReadsBackEqual() {
     List<RunConfig> configs =
         List.of(
-            Configs.minimal("optimizer=sgd", "optimizer.nesterov=true", "schedule=wsd", "schedule.decay=2", "workers.heartbeat=1500ms"),
-            Configs.gpt("generate.prompt=\"a\\t\\\"\\\\ü😀\\u0001\"", "spark.conf.spark.a.b=yes", "run.folder=/a b/c", "run.name=true"),
-            Configs.gpt("data.sha256=" + "0".repeat(64), "workers.memory=1234567890", "optimizer.epsilon=1.5e-300", "run.name=1e3"));
+            Configs.minimal(
+                "optimizer=sgd",
+                "optimizer.nesterov=true",
+                "schedule=wsd",
+                "schedule.decay=2",
+                "workers.heartbeat=1500ms"),
+            Configs.gpt(
+                "generate.prompt=\"a\\t\\\"\\\\ü😀\\u0001\"",
+                "spark.conf.spark.a.b=yes",
+                "run.folder=/a b/c",
+                "run.name=true"),
+            Configs.gpt(
+                "data.sha256=" + "0".repeat(64),
+                "workers.memory=1234567890",
+                "optimizer.epsilon=1.5e-300",
+                "run.name=1e3"));
     for (RunConfig config : configs) {
       String yaml = ConfigLoader.toYaml(config);
       RunConfig again = ConfigLoader.load("other.yaml", yaml, List.of());
@@ -187,8 +241,12 @@ class ConfigLoaderTest {
     Path file = Files.writeString(folder.resolve("my run.yaml"), Configs.MINIMAL);
     assertEquals("my-run", ConfigLoader.load(file, List.of()).run().name());
     Path missing = folder.resolve("none.yaml");
-    ConfigException error = assertThrows(ConfigException.class, () -> ConfigLoader.load(missing, List.of()));
-    assertEquals(missing + ": there is no such file; give the path of a YAML file, such as conf/gpt-nano.yaml", error.getMessage());
+    ConfigException error =
+        assertThrows(ConfigException.class, () -> ConfigLoader.load(missing, List.of()));
+    assertEquals(
+        missing
+            + ": there is no such file; give the path of a YAML file, such as conf/gpt-nano.yaml",
+        error.getMessage());
   }
 
   @Test
@@ -200,7 +258,15 @@ class ConfigLoaderTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1024, 1KiB", "2g, 2GiB", "512MiB, 512MiB", "1.5k, 1536", "0, 0", "7b, 7", "3 T, 3TiB"})
+  @CsvSource({
+    "1024, 1KiB",
+    "2g, 2GiB",
+    "512MiB, 512MiB",
+    "1.5k, 1536",
+    "0, 0",
+    "7b, 7",
+    "3 T, 3TiB"
+  })
   void sizes(String text, String shown) {
     assertEquals(shown, ByteSize.parse(text).toString());
     assertEquals(ByteSize.parse(text), ByteSize.parse(shown));

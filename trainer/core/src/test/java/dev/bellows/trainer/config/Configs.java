@@ -6,12 +6,18 @@ import java.util.List;
 /// Small configurations for tests.
 final class Configs {
   /// Only what must be given, for an MLP.
-  static final String MINIMAL = "model: {kind: mlp, hidden: [8]}\ndata: {kind: digits}\nbatch: {global: 8, micro: 1}\ntrain: {steps: 5}\n";
+  static final String MINIMAL =
+      "model: {kind: mlp, hidden: [8]}\n"
+          + "data: {kind: digits}\n"
+          + "batch: {global: 8, micro: 1}\n"
+          + "train: {steps: 5}\n";
 
   /// Only what must be given, for a GPT.
   static final String MINIMAL_GPT =
-      "model: {kind: gpt, layers: 1, heads: 2, width: 8, context: 16}\ndata: {kind: text, path: a.txt}\n"
-          + "batch: {global: 8, micro: 1}\ntrain: {steps: 5}\n";
+      "model: {kind: gpt, layers: 1, heads: 2, width: 8, context: 16}\n"
+          + "data: {kind: text, path: a.txt}\n"
+          + "batch: {global: 8, micro: 1}\n"
+          + "train: {steps: 5}\n";
 
   private Configs() {}
 
@@ -34,7 +40,8 @@ final class Configs {
   }
 
   private static RunConfig with(String base, String section, String keys) {
-    List<String> lines = new ArrayList<>(base.lines().filter(line -> !line.startsWith(section + ":")).toList());
+    List<String> lines =
+        new ArrayList<>(base.lines().filter(line -> !line.startsWith(section + ":")).toList());
     lines.add(section + ": " + keys);
     return ConfigLoader.load("conf/x.yaml", String.join("\n", lines), List.of());
   }

@@ -18,7 +18,8 @@ class RecipesTest {
 
   static List<Path> recipes() throws IOException {
     try (Stream<Path> files = Files.list(Path.of("../../conf"))) {
-      List<Path> recipes = files.filter(file -> file.toString().endsWith(".yaml")).sorted().toList();
+      List<Path> recipes =
+          files.filter(file -> file.toString().endsWith(".yaml")).sorted().toList();
       assertTrue(recipes.size() >= 4, () -> "conf/ has only " + recipes);
       return recipes;
     }
@@ -32,7 +33,8 @@ class RecipesTest {
       assertTrue(text.contains("\n" + line), () -> recipe + " has no comment '" + line + "'");
     }
     boolean takesPath = text.contains("data.path=");
-    RunConfig config = ConfigLoader.load(recipe, takesPath ? List.of("data.path=/data/given") : List.of());
+    RunConfig config =
+        ConfigLoader.load(recipe, takesPath ? List.of("data.path=/data/given") : List.of());
     String resolved = ConfigLoader.toYaml(config);
     Path golden = GOLDEN.resolve(recipe.getFileName());
     if (Boolean.getBoolean("bellows.golden.update")) {

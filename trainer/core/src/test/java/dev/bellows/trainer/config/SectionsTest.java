@@ -12,7 +12,8 @@ import org.junit.jupiter.api.Test;
 /// Each section with all defaults, and with every key set to something else.
 class SectionsTest {
   /// What a section is when every key is given must differ in every key from the defaults, or the test would prove nothing.
-  private static <R extends Record> void check(R expectedDefaults, R defaults, R expected, R given) throws ReflectiveOperationException {
+  private static <R extends Record> void check(R expectedDefaults, R defaults, R expected, R given)
+      throws ReflectiveOperationException {
     assertEquals(expectedDefaults, defaults);
     assertEquals(expected, given);
     for (RecordComponent component : expected.getClass().getRecordComponents()) {
@@ -25,7 +26,8 @@ class SectionsTest {
   @Test
   void run() throws Exception {
     check(
-        new RunSection("x", "runs/x"), Configs.minimal().run(),
+        new RunSection("x", "runs/x"),
+        Configs.minimal().run(),
         new RunSection("007", "hdfs://host:9000/runs/a b"),
         Configs.minimalWith("run", "{name: 007, folder: 'hdfs://host:9000/runs/a b'}").run());
     assertEquals(new RunSection("y", "runs/y"), Configs.minimal("run=y").run());
@@ -41,32 +43,46 @@ class SectionsTest {
   void backend() throws Exception {
     check(
         new BackendSection(BackendSection.Kind.AUTO), Configs.minimal().backend(),
-        new BackendSection(BackendSection.Kind.REFERENCE), Configs.minimalWith("backend", "{kind: reference}").backend());
+        new BackendSection(BackendSection.Kind.REFERENCE),
+            Configs.minimalWith("backend", "{kind: reference}").backend());
     assertEquals("cpu", Configs.minimal("backend=cpu").backend().name());
   }
 
   @Test
   void model() {
     assertEquals(
-        new ModelSection(ModelSection.Kind.GPT, 1, 2, 8, 16, 256, true, List.of()), Configs.gpt().model());
+        new ModelSection(ModelSection.Kind.GPT, 1, 2, 8, 16, 256, true, List.of()),
+        Configs.gpt().model());
     assertEquals(
         new ModelSection(ModelSection.Kind.GPT, 3, 5, 15, 7, 300, false, List.of()),
-        Configs.gptWith("model", "{kind: gpt, layers: 3, heads: 5, width: 15, context: 7, vocabulary: 300, bias: false}").model());
-    assertEquals(new ModelSection(ModelSection.Kind.MLP, 0, 0, 0, 0, 256, true, List.of(8)), Configs.minimal().model());
-    assertEquals(List.of(), Configs.minimalWith("model", "{kind: mlp, hidden: []}").model().hidden());
+        Configs.gptWith(
+                "model",
+                "{kind: gpt, layers: 3, heads: 5, width: 15, context: 7, vocabulary: 300, bias:"
+                    + " false}")
+            .model());
+    assertEquals(
+        new ModelSection(ModelSection.Kind.MLP, 0, 0, 0, 0, 256, true, List.of(8)),
+        Configs.minimal().model());
+    assertEquals(
+        List.of(), Configs.minimalWith("model", "{kind: mlp, hidden: []}").model().hidden());
   }
 
   @Test
   void data() {
-    assertEquals(new DataSection(DataSection.Kind.DIGITS, "", "", 0.1, 60000, 10000), Configs.minimal().data());
+    assertEquals(
+        new DataSection(DataSection.Kind.DIGITS, "", "", 0.1, 60000, 10000),
+        Configs.minimal().data());
     assertEquals(
         new DataSection(DataSection.Kind.DIGITS, "", "", 0.1, 7, 3),
         Configs.minimalWith("data", "{kind: digits, samples: 7, validationSamples: 3}").data());
-    assertEquals(new DataSection(DataSection.Kind.TEXT, "a.txt", "", 0.1, 60000, 10000), Configs.gpt().data());
+    assertEquals(
+        new DataSection(DataSection.Kind.TEXT, "a.txt", "", 0.1, 60000, 10000),
+        Configs.gpt().data());
     String hash = "0123456789".repeat(6) + "0123";
     assertEquals(
         new DataSection(DataSection.Kind.TEXT, "b", hash, 0.25, 60000, 10000),
-        Configs.gptWith("data", "{kind: text, path: b, sha256: " + hash + ", validation: 0.25}").data());
+        Configs.gptWith("data", "{kind: text, path: b, sha256: " + hash + ", validation: 0.25}")
+            .data());
     assertEquals(
         new DataSection(DataSection.Kind.IDX, "/mnist", "", 0.1, 60000, 10000),
         Configs.minimalWith("data", "{kind: idx, path: /mnist}").data());
@@ -75,7 +91,8 @@ class SectionsTest {
   @Test
   void batch() throws Exception {
     check(
-        new BatchSection(8, 1, 8, BatchSection.Reduction.TREE), Configs.minimal().batch(),
+        new BatchSection(8, 1, 8, BatchSection.Reduction.TREE),
+        Configs.minimal().batch(),
         new BatchSection(24, 3, 4, BatchSection.Reduction.RANK),
         Configs.minimalWith("batch", "{global: 24, micro: 3, groups: 4, reduction: rank}").batch());
     assertEquals(6, new BatchSection(24, 3, 4, BatchSection.Reduction.TREE).samplesPerGroup());
@@ -85,25 +102,35 @@ class SectionsTest {
   @Test
   void optimizer() {
     assertEquals(
-        new OptimizerSection(OptimizerSection.Kind.ADAMW, 1e-3, 0.9, 0.95, 1e-8, 0.1, 0.9, false, 1.0),
+        new OptimizerSection(
+            OptimizerSection.Kind.ADAMW, 1e-3, 0.9, 0.95, 1e-8, 0.1, 0.9, false, 1.0),
         Configs.minimal().optimizer());
     assertEquals(
-        new OptimizerSection(OptimizerSection.Kind.ADAMW, 3e-4, 0.8, 0.999, 1e-6, 0.0, 0.9, false, 0.5),
+        new OptimizerSection(
+            OptimizerSection.Kind.ADAMW, 3e-4, 0.8, 0.999, 1e-6, 0.0, 0.9, false, 0.5),
         Configs.minimalWith(
-                "optimizer", "{kind: adamw, learningRate: 3e-4, beta1: .8, beta2: 0.999, epsilon: 1e-6, weightDecay: 0, clip: 0.5}")
+                "optimizer",
+                "{kind: adamw, learningRate: 3e-4, beta1: .8, beta2: 0.999, epsilon: 1e-6,"
+                    + " weightDecay: 0, clip: 0.5}")
             .optimizer());
     assertEquals(
         new OptimizerSection(OptimizerSection.Kind.SGD, 0.1, 0.9, 0.95, 1e-8, 0.01, 0.5, true, 0.0),
-        Configs.minimalWith("optimizer", "{kind: sgd, learningRate: 0.1, weightDecay: 0.01, momentum: 0.5, nesterov: true, clip: 0}")
+        Configs.minimalWith(
+                "optimizer",
+                "{kind: sgd, learningRate: 0.1, weightDecay: 0.01, momentum: 0.5, nesterov: true,"
+                    + " clip: 0}")
             .optimizer());
   }
 
   @Test
   void schedule() {
-    assertEquals(new ScheduleSection(ScheduleSection.Kind.COSINE, 0, 0, 0.1, 5), Configs.minimal().schedule());
+    assertEquals(
+        new ScheduleSection(ScheduleSection.Kind.COSINE, 0, 0, 0.1, 5),
+        Configs.minimal().schedule());
     assertEquals(
         new ScheduleSection(ScheduleSection.Kind.WSD, 3, 4, 0.5, 100),
-        Configs.minimalWith("schedule", "{kind: wsd, warmup: 3, decay: 4, floor: 0.5, steps: 100}").schedule());
+        Configs.minimalWith("schedule", "{kind: wsd, warmup: 3, decay: 4, floor: 0.5, steps: 100}")
+            .schedule());
     assertEquals(
         new ScheduleSection(ScheduleSection.Kind.CONSTANT, 2, 0, 0.1, 5),
         Configs.minimalWith("schedule", "{kind: constant, warmup: 2}").schedule());
@@ -112,31 +139,38 @@ class SectionsTest {
   @Test
   void train() {
     assertEquals(new TrainSection(5), Configs.minimal().train());
-    assertEquals(new TrainSection(1_000_000), Configs.minimalWith("train", "{steps: 1_000_000}").train());
+    assertEquals(
+        new TrainSection(1_000_000), Configs.minimalWith("train", "{steps: 1_000_000}").train());
   }
 
   @Test
   void evaluate() throws Exception {
     check(
         new EvaluateSection(0, 0), Configs.minimal().evaluate(),
-        new EvaluateSection(10, 20), Configs.minimalWith("evaluate", "{every: 10, samples: 20}").evaluate());
+        new EvaluateSection(10, 20),
+            Configs.minimalWith("evaluate", "{every: 10, samples: 20}").evaluate());
   }
 
   @Test
   void checkpoint() throws Exception {
     check(
         new CheckpointSection(0, 2), Configs.minimal().checkpoint(),
-        new CheckpointSection(10, 1), Configs.minimalWith("checkpoint", "{every: 10, keep: 1}").checkpoint());
+        new CheckpointSection(10, 1),
+            Configs.minimalWith("checkpoint", "{every: 10, keep: 1}").checkpoint());
   }
 
   @Test
   void workers() throws Exception {
     check(
-        new WorkersSection(2, 1, ByteSize.mebibytes(2048), Duration.ofSeconds(1), 3, Duration.ofSeconds(60)),
+        new WorkersSection(
+            2, 1, ByteSize.mebibytes(2048), Duration.ofSeconds(1), 3, Duration.ofSeconds(60)),
         Configs.minimal().workers(),
-        new WorkersSection(8, 3, ByteSize.mebibytes(1536), Duration.ofMillis(250), 5, Duration.ofMinutes(2)),
+        new WorkersSection(
+            8, 3, ByteSize.mebibytes(1536), Duration.ofMillis(250), 5, Duration.ofMinutes(2)),
         Configs.minimalWith(
-                "workers", "{count: 8, threads: 3, memory: 1.5g, heartbeat: 250ms, lostAfter: 5, startTimeout: 2m}")
+                "workers",
+                "{count: 8, threads: 3, memory: 1.5g, heartbeat: 250ms, lostAfter: 5, startTimeout:"
+                    + " 2m}")
             .workers());
     assertEquals(8, Configs.minimal("workers=8").workers().count());
   }
@@ -144,31 +178,44 @@ class SectionsTest {
   @Test
   void transport() throws Exception {
     check(
-        new TransportSection(TransportSection.Kind.AUTO, 8192, 0), Configs.minimal().transport(),
+        new TransportSection(TransportSection.Kind.AUTO, 8192, 0),
+        Configs.minimal().transport(),
         new TransportSection(TransportSection.Kind.UDP, 1408, 40123),
         Configs.minimalWith("transport", "{kind: udp, mtu: 1408, controlPort: 40123}").transport());
-    assertEquals(TransportSection.Kind.UDP, Configs.minimalWith("transport", "udp").transport().kind());
+    assertEquals(
+        TransportSection.Kind.UDP, Configs.minimalWith("transport", "udp").transport().kind());
   }
 
   @Test
   void log() throws Exception {
-    check(new LogSection(10), Configs.minimal().log(), new LogSection(1), Configs.minimalWith("log", "{every: 1}").log());
+    check(
+        new LogSection(10),
+        Configs.minimal().log(),
+        new LogSection(1),
+        Configs.minimalWith("log", "{every: 1}").log());
   }
 
   @Test
   void generate() throws Exception {
     check(
-        new GenerateSection("\n", 0, 0.8, 0), Configs.gpt().generate(),
+        new GenerateSection("\n", 0, 0.8, 0),
+        Configs.gpt().generate(),
         new GenerateSection("a: \"b\" ü😀", 200, 0.0, 40),
-        Configs.gptWith("generate", "{prompt: 'a: \"b\" ü😀', length: 200, temperature: 0, topK: 40}").generate());
+        Configs.gptWith(
+                "generate", "{prompt: 'a: \"b\" ü😀', length: 200, temperature: 0, topK: 40}")
+            .generate());
   }
 
   @Test
   void spark() throws Exception {
     check(
-        new SparkSection("", Map.of()), Configs.minimal().spark(),
+        new SparkSection("", Map.of()),
+        Configs.minimal().spark(),
         new SparkSection("spark://host:7077", Map.of("spark.a", "1", "spark.b.c", "true")),
-        Configs.minimalWith("spark", "{master: 'spark://host:7077', conf: {spark.a: 1, spark.b.c: true}}").spark());
-    assertEquals(Map.of("spark.x.y", "a=b"), Configs.minimal("spark.conf.spark.x.y=a=b").spark().conf());
+        Configs.minimalWith(
+                "spark", "{master: 'spark://host:7077', conf: {spark.a: 1, spark.b.c: true}}")
+            .spark());
+    assertEquals(
+        Map.of("spark.x.y", "a=b"), Configs.minimal("spark.conf.spark.x.y=a=b").spark().conf());
   }
 }

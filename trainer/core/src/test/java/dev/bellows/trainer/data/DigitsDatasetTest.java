@@ -22,8 +22,10 @@ class DigitsDatasetTest {
     float[] one = Reads.of(train, 0, 5).features();
     assertArrayEquals(one, Reads.of(new DigitsDataset(SEED, "train", 10), 3, 5).features());
     assertFalse(Arrays.equals(one, Reads.of(train, 0, 6).features()));
-    assertFalse(Arrays.equals(one, Reads.of(new DigitsDataset(SEED + 1, "train", 1000), 0, 5).features()));
-    assertFalse(Arrays.equals(one, Reads.of(new DigitsDataset(SEED, "validation", 1000), 0, 5).features()));
+    assertFalse(
+        Arrays.equals(one, Reads.of(new DigitsDataset(SEED + 1, "train", 1000), 0, 5).features()));
+    assertFalse(
+        Arrays.equals(one, Reads.of(new DigitsDataset(SEED, "validation", 1000), 0, 5).features()));
   }
 
   /// A stored run goes on with the digits that it began with, on any machine, so some bits are pinned.
@@ -41,8 +43,15 @@ class DigitsDatasetTest {
   @Test
   void readingFromManyThreadsGivesTheSame() {
     DigitsDataset train = new DigitsDataset(SEED, "train", 400);
-    List<Integer> serial = IntStream.range(0, 400).mapToObj(i -> Arrays.hashCode(Reads.of(train, 0, i).features())).toList();
-    List<Integer> parallel = IntStream.range(0, 400).parallel().mapToObj(i -> Arrays.hashCode(Reads.of(train, 0, i).features())).toList();
+    List<Integer> serial =
+        IntStream.range(0, 400)
+            .mapToObj(i -> Arrays.hashCode(Reads.of(train, 0, i).features()))
+            .toList();
+    List<Integer> parallel =
+        IntStream.range(0, 400)
+            .parallel()
+            .mapToObj(i -> Arrays.hashCode(Reads.of(train, 0, i).features()))
+            .toList();
     assertEquals(serial, parallel);
   }
 
@@ -74,7 +83,9 @@ class DigitsDatasetTest {
       }
       int index = i;
       double drawn = ink;
-      assertTrue(drawn >= 10 && drawn < 400, () -> "sample " + index + " has no shape:\n" + picture(sample));
+      assertTrue(
+          drawn >= 10 && drawn < 400,
+          () -> "sample " + index + " has no shape:\n" + picture(sample));
     }
     // Binomial(4000, 0.1): mean 400, deviation 19.
     for (int count : counts) {
@@ -85,7 +96,9 @@ class DigitsDatasetTest {
   private static String picture(Reads sample) {
     StringBuilder picture = new StringBuilder("digit " + sample.targets()[0]);
     for (int i = 0; i < PIXELS; i++) {
-      picture.append(i % 28 == 0 ? "\n" : "").append(" .:-=+*#%@".charAt((int) (9.99 * (sample.features()[i] * 0.3081 + 0.1307))));
+      picture
+          .append(i % 28 == 0 ? "\n" : "")
+          .append(" .:-=+*#%@".charAt((int) (9.99 * (sample.features()[i] * 0.3081 + 0.1307))));
     }
     return picture.toString();
   }
@@ -99,9 +112,16 @@ class DigitsDatasetTest {
     float[][] testImages = new float[1000][];
     int[] testLabels = new int[testImages.length];
     load(new DigitsDataset(SEED, "validation", testImages.length), testImages, testLabels);
-    double linear = new TinyMlp(PIXELS, 0, 10, SEED).train(images, labels, 2, 0.003f).accuracy(testImages, testLabels);
-    double mlp = new TinyMlp(PIXELS, 48, 10, SEED).train(images, labels, 8, 0.02f).accuracy(testImages, testLabels);
-    System.getLogger("digits").log(System.Logger.Level.INFO, "accuracy: linear " + linear + ", MLP " + mlp);
+    double linear =
+        new TinyMlp(PIXELS, 0, 10, SEED)
+            .train(images, labels, 2, 0.003f)
+            .accuracy(testImages, testLabels);
+    double mlp =
+        new TinyMlp(PIXELS, 48, 10, SEED)
+            .train(images, labels, 8, 0.02f)
+            .accuracy(testImages, testLabels);
+    System.getLogger("digits")
+        .log(System.Logger.Level.INFO, "accuracy: linear " + linear + ", MLP " + mlp);
     assertTrue(mlp > 0.95, () -> "an MLP reaches only " + mlp);
     assertTrue(linear < 0.95, () -> "a linear classifier reaches " + linear);
   }

@@ -36,7 +36,12 @@ class IdxDataTest {
   }
 
   private static byte[] images(int count, int rows, int columns) {
-    ByteBuffer file = ByteBuffer.allocate(16 + count * rows * columns).putInt(0x803).putInt(count).putInt(rows).putInt(columns);
+    ByteBuffer file =
+        ByteBuffer.allocate(16 + count * rows * columns)
+            .putInt(0x803)
+            .putInt(count)
+            .putInt(rows)
+            .putInt(columns);
     for (int i = 0; file.hasRemaining(); i++) {
       file.put((byte) (i * 23));
     }
@@ -56,7 +61,11 @@ class IdxDataTest {
   }
 
   private static DataSplits open(Path path) {
-    String text = "model: {kind: mlp, hidden: [4]}\ndata: {kind: idx}\nbatch: {global: 8, micro: 1}\ntrain: {steps: 1}";
+    String text =
+        "model: {kind: mlp, hidden: [4]}\n"
+            + "data: {kind: idx}\n"
+            + "batch: {global: 8, micro: 1}\n"
+            + "train: {steps: 1}";
     return DataSplits.open(ConfigLoader.load("x.yaml", text, List.of("data.path=" + path)));
   }
 
@@ -86,7 +95,8 @@ class IdxDataTest {
     float[] plain = Reads.of(open(folder).train(), 0, 2).features();
     for (String name : List.of(TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)) {
       Path file = folder.resolve(name);
-      try (OutputStream packed = new GZIPOutputStream(Files.newOutputStream(folder.resolve(name + ".gz")))) {
+      try (OutputStream packed =
+          new GZIPOutputStream(Files.newOutputStream(folder.resolve(name + ".gz")))) {
         packed.write(Files.readAllBytes(file));
       }
       Files.delete(file);
@@ -99,38 +109,68 @@ class IdxDataTest {
     Path images = folder.resolve(TRAIN_IMAGES);
     write(TRAIN_IMAGES, labels(1, 2, 3, 4, 5, 6, 7, 8));
     assertEquals(
-        "the file " + images + " starts with 0x00000801; an IDX file of unsigned bytes with 3 dims starts with 0x00000803", error());
+        "the file "
+            + images
+            + " starts with 0x00000801; an IDX file of unsigned bytes with 3 dims starts with"
+            + " 0x00000803",
+        error());
     write(TRAIN_IMAGES, new byte[5]);
     assertEquals("the file " + images + " has 5 bytes; an IDX header alone has 16", error());
     write(TRAIN_IMAGES, java.util.Arrays.copyOf(images(3, 2, 2), 27));
-    assertEquals("the file " + images + " holds 11 elements, but its header says [3, 2, 2]; fetch it again", error());
+    assertEquals(
+        "the file " + images + " holds 11 elements, but its header says [3, 2, 2]; fetch it again",
+        error());
     write(TRAIN_IMAGES, java.util.Arrays.copyOf(images(3, 2, 2), 29));
-    assertEquals("the file " + images + " holds 13 elements, but its header says [3, 2, 2]; fetch it again", error());
-    write(TRAIN_IMAGES, ByteBuffer.allocate(16).putInt(0x803).putInt(-1).putInt(2).putInt(2).array());
+    assertEquals(
+        "the file " + images + " holds 13 elements, but its header says [3, 2, 2]; fetch it again",
+        error());
+    write(
+        TRAIN_IMAGES, ByteBuffer.allocate(16).putInt(0x803).putInt(-1).putInt(2).putInt(2).array());
     assertEquals("the file " + images + " has dim 0 of size -1; it must be 1 or more", error());
     write(
         TRAIN_IMAGES,
-        ByteBuffer.allocate(16).putInt(0x803).putInt(Integer.MAX_VALUE).putInt(Integer.MAX_VALUE).putInt(Integer.MAX_VALUE).array());
+        ByteBuffer.allocate(16)
+            .putInt(0x803)
+            .putInt(Integer.MAX_VALUE)
+            .putInt(Integer.MAX_VALUE)
+            .putInt(Integer.MAX_VALUE)
+            .array());
     assertTrue(error().contains(" holds 0 elements, but its header says "), error());
     write(TRAIN_IMAGES, images(4, 2, 2));
     assertEquals(
-        "the file " + images + " has 4 images, but " + folder.resolve(TRAIN_LABELS) + " has 3 labels; they must be as many", error());
+        "the file "
+            + images
+            + " has 4 images, but "
+            + folder.resolve(TRAIN_LABELS)
+            + " has 3 labels; they must be as many",
+        error());
   }
 
   @Test
   void testFilesMustFitTheTrainingFiles() throws IOException {
     write(TEST_LABELS, labels(5));
-    assertEquals("the file " + folder.resolve(TEST_LABELS) + " has the label 5; the training labels end at 4", error());
+    assertEquals(
+        "the file "
+            + folder.resolve(TEST_LABELS)
+            + " has the label 5; the training labels end at 4",
+        error());
     write(TEST_LABELS, labels(1));
     write(TEST_IMAGES, images(1, 3, 2));
-    assertEquals("the file " + folder.resolve(TEST_IMAGES) + " has images of 3 x 2; the training images have 2 x 2", error());
+    assertEquals(
+        "the file "
+            + folder.resolve(TEST_IMAGES)
+            + " has images of 3 x 2; the training images have 2 x 2",
+        error());
   }
 
   @Test
   void missingFilesAreNamed() throws IOException {
     Files.delete(folder.resolve(TEST_LABELS));
     assertEquals(
-        "there is no file " + folder.resolve(TEST_LABELS) + ".gz; put t10k-labels-idx1-ubyte or t10k-labels-idx1-ubyte.gz there", error());
+        "there is no file "
+            + folder.resolve(TEST_LABELS)
+            + ".gz; put t10k-labels-idx1-ubyte or t10k-labels-idx1-ubyte.gz there",
+        error());
     Path none = folder.resolve("none");
     assertEquals(
         "there is no folder " + none + "; data.path must name the folder with the MNIST files",
@@ -140,7 +180,9 @@ class IdxDataTest {
   @Test
   void mnist() {
     Path mnist = TestData.path("mnist");
-    assumeTrue(Files.exists(mnist), () -> "no test data: " + mnist + " is missing (set BELLOWS_TEST_DATA)");
+    assumeTrue(
+        Files.exists(mnist),
+        () -> "no test data: " + mnist + " is missing (set BELLOWS_TEST_DATA)");
     DataSplits splits = open(mnist);
     assertEquals(60_000, splits.train().samples());
     assertEquals(10_000, splits.validation().samples());

@@ -73,7 +73,8 @@ class LoadersTest {
   private static final Dataset TELLING = new Telling(index -> {});
 
   private StepLoader loader(Dataset dataset, int firstGroup, int endGroup) {
-    return new StepLoader(dataset, new SampleOrder(SEED, SAMPLES), BATCH, firstGroup, endGroup, backend);
+    return new StepLoader(
+        dataset, new SampleOrder(SEED, SAMPLES), BATCH, firstGroup, endGroup, backend);
   }
 
   /// The positions that a step batch holds, in order, as (epoch, index) pairs.
@@ -101,7 +102,9 @@ class LoadersTest {
   private static List<List<Integer>> expected(long step, int firstGroup, int endGroup) {
     SampleOrder order = new SampleOrder(SEED, SAMPLES);
     List<List<Integer>> samples = new ArrayList<>();
-    for (long position = step * 24 + firstGroup * 6L; position < step * 24 + endGroup * 6L; position++) {
+    for (long position = step * 24 + firstGroup * 6L;
+        position < step * 24 + endGroup * 6L;
+        position++) {
       samples.add(List.of((int) order.epoch(position), (int) order.index(position)));
     }
     return samples;
@@ -120,7 +123,10 @@ class LoadersTest {
           assertEquals(2, batch.microBatchesPerGroup());
           assertEquals(1.0 / (24 * 3), batch.lossScale());
           assertEquals(expected(step, range[0], range[1]), samples(batch));
-          assertEquals(expected(step, range[0], range[1]), samples(batch), "micro-batches can be loaded again");
+          assertEquals(
+              expected(step, range[0], range[1]),
+              samples(batch),
+              "micro-batches can be loaded again");
         }
       }
     }
@@ -210,7 +216,9 @@ class LoadersTest {
     String name = "bellows-data-groups-2-3";
     StepLoader loader = loader(new Telling(index -> pause()), 2, 3);
     loader.load(0);
-    assertTrue(Thread.getAllStackTraces().keySet().stream().anyMatch(thread -> thread.getName().equals(name)));
+    assertTrue(
+        Thread.getAllStackTraces().keySet().stream()
+            .anyMatch(thread -> thread.getName().equals(name)));
     loader.close();
     loader.close();
     // The pool's thread may outlive its termination by a moment.
@@ -221,7 +229,8 @@ class LoadersTest {
   }
 
   private static boolean alive(String name) {
-    return Thread.getAllStackTraces().keySet().stream().anyMatch(thread -> thread.getName().equals(name));
+    return Thread.getAllStackTraces().keySet().stream()
+        .anyMatch(thread -> thread.getName().equals(name));
   }
 
   @Test
@@ -244,7 +253,8 @@ class LoadersTest {
             try (ValidationBatch batch = loader.load(index)) {
               assertEquals(size, batch.batch().samples());
               assertEquals(Shape.of(size, 2), batch.batch().inputs().shape());
-              assertArrayEquals(batch.targets(), batch.batch().targets().segment().toArray(JAVA_INT));
+              assertArrayEquals(
+                  batch.targets(), batch.batch().targets().segment().toArray(JAVA_INT));
               counted += batch.counted();
               for (int target : batch.targets()) {
                 targets.add(target);
@@ -254,7 +264,8 @@ class LoadersTest {
           assertEquals(counting * 3, counted);
           assertEquals(Math.ceilDiv(counting, size) * size * 3, targets.size());
           for (int i = 0; i < targets.size(); i++) {
-            assertEquals(i < counting * 3 ? 10 * (i / 3) + i % 3 : SampleLayout.IGNORED, targets.get(i));
+            assertEquals(
+                i < counting * 3 ? 10 * (i / 3) + i % 3 : SampleLayout.IGNORED, targets.get(i));
           }
         }
       }

@@ -30,7 +30,9 @@ class SampleOrderTest {
     for (long epoch : new long[] {0, 1, 1_000_000_007}) {
       long[] indices = epoch(order, epoch);
       Arrays.sort(indices);
-      assertTrue(Arrays.equals(LongStream.range(0, samples).toArray(), indices), () -> samples + " samples");
+      assertTrue(
+          Arrays.equals(LongStream.range(0, samples).toArray(), indices),
+          () -> samples + " samples");
       assertEquals(epoch, order.epoch(epoch * samples));
       assertEquals(epoch, order.epoch((epoch + 1) * samples - 1));
     }
@@ -53,7 +55,8 @@ class SampleOrderTest {
     SampleOrder order = new SampleOrder(SEED, 1000);
     assertEquals(
         "[341, 277, 145, 372, 627, 827, 919]",
-        Arrays.toString(LongStream.of(0, 1, 2, 999, 1000, 1001, 123_456_789_012L).map(order::index).toArray()));
+        Arrays.toString(
+            LongStream.of(0, 1, 2, 999, 1000, 1001, 123_456_789_012L).map(order::index).toArray()));
   }
 
   /// The place of each sample is uniform: chi-squared of 64 × 64 counts with 63·63 degrees of freedom, within 5 deviations.
@@ -67,9 +70,15 @@ class SampleOrderTest {
       counts[(int) (position % samples)][(int) order.index(position)]++;
     }
     double expected = (double) epochs / samples;
-    double chi = Arrays.stream(counts).flatMapToLong(Arrays::stream).mapToDouble(c -> (c - expected) * (c - expected) / expected).sum();
+    double chi =
+        Arrays.stream(counts)
+            .flatMapToLong(Arrays::stream)
+            .mapToDouble(c -> (c - expected) * (c - expected) / expected)
+            .sum();
     double freedom = 63.0 * 63.0;
-    assertTrue(Math.abs(chi - freedom) < 5 * Math.sqrt(2 * freedom), "chi-squared " + chi + " of " + freedom);
+    assertTrue(
+        Math.abs(chi - freedom) < 5 * Math.sqrt(2 * freedom),
+        "chi-squared " + chi + " of " + freedom);
   }
 
   /// All 120 orders of 5 samples appear equally often: chi-squared with 119 degrees of freedom, within 5 deviations.
@@ -83,7 +92,10 @@ class SampleOrderTest {
     }
     assertEquals(120, counts.size());
     double expected = epochs / 120.0;
-    double chi = counts.values().stream().mapToDouble(count -> (count - expected) * (count - expected) / expected).sum();
+    double chi =
+        counts.values().stream()
+            .mapToDouble(count -> (count - expected) * (count - expected) / expected)
+            .sum();
     assertTrue(Math.abs(chi - 119) < 5 * Math.sqrt(2 * 119), "chi-squared " + chi + " of 119");
   }
 

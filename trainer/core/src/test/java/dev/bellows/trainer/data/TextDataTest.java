@@ -40,7 +40,9 @@ class TextDataTest {
     List<String> all = new ArrayList<>(List.of("data.path=" + file, "seed=" + SEED));
     all.addAll(List.of(overrides));
     String text =
-        "model: {kind: gpt, layers: 1, heads: 1, width: 8, context: " + CONTEXT + "}\ndata: {kind: text}\n"
+        "model: {kind: gpt, layers: 1, heads: 1, width: 8, context: "
+            + CONTEXT
+            + "}\ndata: {kind: text}\n"
             + "batch: {global: 8, micro: 1}\ntrain: {steps: 1}";
     return ConfigLoader.load("x.yaml", text, all);
   }
@@ -78,9 +80,12 @@ class TextDataTest {
           assertArrayEquals(ints(text, start, start + CONTEXT), sample.tokens());
           assertArrayEquals(ints(text, start + 1, start + CONTEXT + 1), sample.targets());
         }
-        assertTrue(length - (shift + train.samples() * CONTEXT + 1) < 2 * CONTEXT, "less than two windows may be left over");
+        assertTrue(
+            length - (shift + train.samples() * CONTEXT + 1) < 2 * CONTEXT,
+            "less than two windows may be left over");
       }
-      assertEquals(CONTEXT, shifts.size(), () -> "100 epochs should see every shift, not " + shifts);
+      assertEquals(
+          CONTEXT, shifts.size(), () -> "100 epochs should see every shift, not " + shifts);
     }
   }
 
@@ -104,14 +109,16 @@ class TextDataTest {
         boolean ended = false;
         for (int t = 0; t < CONTEXT; t++) {
           ended |= sample.targets()[t] == SampleLayout.IGNORED;
-          assertEquals(ended, sample.targets()[t] == SampleLayout.IGNORED, "ignored targets come last");
+          assertEquals(
+              ended, sample.targets()[t] == SampleLayout.IGNORED, "ignored targets come last");
           assertTrue(sample.tokens()[t] >= 0 && sample.tokens()[t] < 256);
           if (!ended) {
             counted.add(sample.targets()[t]);
           }
         }
       }
-      assertArrayEquals(ints(text, 151, 150 + length), counted.stream().mapToInt(Integer::intValue).toArray());
+      assertArrayEquals(
+          ints(text, 151, 150 + length), counted.stream().mapToInt(Integer::intValue).toArray());
     }
   }
 
@@ -126,7 +133,8 @@ class TextDataTest {
       assertEquals((900 - CONTEXT) / CONTEXT, splits.train().samples());
       assertEquals(Math.ceilDiv(99, CONTEXT), splits.validation().samples());
       assertEquals(256, splits.classes());
-      assertArrayEquals(ints(text, 900, 900 + CONTEXT), Reads.of(splits.validation(), 0, 0).tokens());
+      assertArrayEquals(
+          ints(text, 900, 900 + CONTEXT), Reads.of(splits.validation(), 0, 0).tokens());
     }
   }
 
@@ -141,7 +149,8 @@ class TextDataTest {
   }
 
   private String error(Path file, String... overrides) {
-    DataException error = assertThrows(DataException.class, () -> DataSplits.open(config(file, overrides)));
+    DataException error =
+        assertThrows(DataException.class, () -> DataSplits.open(config(file, overrides)));
     assertEquals("data", error.category());
     return error.getMessage();
   }
@@ -149,24 +158,35 @@ class TextDataTest {
   @Test
   void whatCannotBeUsedIsOneSentence() throws IOException {
     Path missing = folder.resolve("none.txt");
-    assertEquals("there is no file " + missing + "; data.path must name a text file", error(missing));
+    assertEquals(
+        "there is no file " + missing + "; data.path must name a text file", error(missing));
 
     Path tiny = Files.write(folder.resolve("tiny.txt"), randomText(14));
     assertEquals(
-        "the text in " + tiny + " has 14 bytes, of which data.validation 0.1 leaves 12 to train on and 2 to validate; model.context 7 needs "
-            + "14 and 2",
+        "the text in "
+            + tiny
+            + " has 14 bytes, of which data.validation 0.1 leaves 12 to train on and 2 to validate;"
+            + " model.context 7 needs 14 and 2",
         error(tiny));
 
     byte[] packed = gzip(randomText(1000));
     Path cut = Files.write(folder.resolve("cut.gz"), Arrays.copyOf(packed, packed.length - 9));
-    assertEquals("the file " + cut + " is no complete gzip file; fetch or compress it again", error(cut));
+    assertEquals(
+        "the file " + cut + " is no complete gzip file; fetch or compress it again", error(cut));
     Path plain = Files.write(folder.resolve("plain.gz"), randomText(1000));
-    assertEquals("the file " + plain + " is no complete gzip file; fetch or compress it again", error(plain));
+    assertEquals(
+        "the file " + plain + " is no complete gzip file; fetch or compress it again",
+        error(plain));
 
     Path other = Files.write(folder.resolve("other.txt"), randomText(1000));
     String wrong = "0".repeat(64);
     assertEquals(
-        "the text in " + other + " has the SHA-256 " + DataFiles.sha256(randomText(1000)) + ", but data.sha256 says " + wrong
+        "the text in "
+            + other
+            + " has the SHA-256 "
+            + DataFiles.sha256(randomText(1000))
+            + ", but data.sha256 says "
+            + wrong
             + "; restore the file or correct the key",
         error(other, "data.sha256=" + wrong));
 
@@ -183,7 +203,8 @@ class TextDataTest {
   @Test
   void tinyShakespeare() {
     Path file = TestData.path("tinyshakespeare.txt");
-    assumeTrue(Files.exists(file), () -> "no test data: " + file + " is missing (set BELLOWS_TEST_DATA)");
+    assumeTrue(
+        Files.exists(file), () -> "no test data: " + file + " is missing (set BELLOWS_TEST_DATA)");
     DataSplits splits = DataSplits.open(config(file, "model.context=64"));
     // The split of nanoGPT: the first int(0.9 · 1115394) characters train.
     assertEquals((1_003_854 - 64) / 64, splits.train().samples());
@@ -193,7 +214,8 @@ class TextDataTest {
   @Test
   void theCorpusOfGptNanoIsTheOneThatItsRecipeNames() {
     RunConfig recipe = ConfigLoader.load(Path.of("../../conf/gpt-nano.yaml"), List.of());
-    DataSplits splits = DataSplits.open(recipe.withPaths("runs/x", "../../" + recipe.data().path()));
+    DataSplits splits =
+        DataSplits.open(recipe.withPaths("runs/x", "../../" + recipe.data().path()));
     assertTrue(splits.train().samples() > 1000);
   }
 }

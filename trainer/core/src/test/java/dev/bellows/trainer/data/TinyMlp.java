@@ -95,7 +95,8 @@ final class TinyMlp {
   double accuracy(float[][] images, int[] labels) {
     int right = 0;
     for (int i = 0; i < images.length; i++) {
-      float[] logits = apply(second, first.length == 0 ? images[i] : apply(first, images[i], true), false);
+      float[] logits =
+          apply(second, first.length == 0 ? images[i] : apply(first, images[i], true), false);
       int best = 0;
       for (int c = 1; c < logits.length; c++) {
         best = logits[c] > logits[best] ? c : best;
