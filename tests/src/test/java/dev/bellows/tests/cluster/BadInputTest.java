@@ -101,6 +101,15 @@ class BadInputTest {
         "workers.memory=512MiB");
   }
 
+  /// Such as executors without our jars: Spark would start them again for ever.
+  @Test
+  void aWorkerThatCannotStart() throws Exception {
+    assertRefused(
+        RESOURCE,
+        ".*a worker on host 127\\.0\\.0\\.1 cannot start: .*dev.bellows.*",
+        "spark.conf={spark.executor.extraClassPath: " + folder.resolve("nothing") + "}");
+  }
+
   @Test
   void aRunThatIsComplete() throws Exception {
     Cli cli = Cli.run(folder, "resume", reference.copyTo(folder.resolve("complete")).toString());
