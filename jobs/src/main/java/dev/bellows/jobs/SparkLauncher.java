@@ -1,5 +1,6 @@
 package dev.bellows.jobs;
 
+import dev.bellows.storage.FileStores;
 import dev.bellows.trainer.WorkerLauncher;
 import dev.bellows.trainer.WorkerSpec;
 import dev.bellows.trainer.config.RunConfig;
@@ -7,17 +8,22 @@ import dev.bellows.trainer.config.WorkersSection;
 import dev.bellows.trainer.control.BellowsException;
 import dev.bellows.trainer.control.Coordinator;
 import dev.bellows.trainer.control.ErrorCategory;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.IntStream;
+import org.apache.spark.ExceptionFailure;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaFutureAction;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
+import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,6 +36,7 @@ final class SparkLauncher implements WorkerLauncher {
   private final JavaSparkContext spark;
   private final WorkersSection workers;
   private JavaFutureAction<Void> job;
+  private volatile boolean lossless = true;
 
   /// Starts Spark for `config`. Errors: [BellowsException] when the cluster cannot be reached.
   SparkLauncher(RunConfig config) {
@@ -62,22 +69,40 @@ final class SparkLauncher implements WorkerLauncher {
 
   @Override
   public void launch(WorkerSpec spec, int count, Coordinator coordinator) {
-    spark
-        .sc()
-        .addSparkListener(
-            new SparkListener() {
-              @Override
-              public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
-                coordinator.executorLost(
-                    removed.executorId(), "executor removed: " + removed.reason());
-              }
-            });
+    spark.sc().addSparkListener(new Losses(coordinator));
     List<Integer> partitions = IntStream.range(0, count).boxed().toList();
     job =
         spark
             .parallelize(partitions, count)
             .foreachPartitionAsync(new WorkerTask(spec, workers.memory().bytes()));
     Thread.ofVirtual().name("bellows-spark-job").start(() -> watch(job, coordinator));
+  }
+
+  /// Tells the coordinator which executors Spark lost, and which workers could not even start.
+  private final class Losses extends SparkListener {
+    private final Coordinator coordinator;
+
+    Losses(Coordinator coordinator) {
+      this.coordinator = coordinator;
+    }
+
+    @Override
+    public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
+      lossless = false;
+      coordinator.executorLost(removed.executorId(), "executor removed: " + removed.reason());
+    }
+
+    /// A worker that started never fails its task. Without this, Spark would start it again and again until the registration times out.
+    @Override
+    public void onTaskEnd(SparkListenerTaskEnd end) {
+      if (end.reason() instanceof ExceptionFailure failure) {
+        lossless = false;
+        String name = failure.className().substring(failure.className().lastIndexOf('.') + 1);
+        coordinator.fail(
+            ErrorCategory.RESOURCE,
+            "a worker on host " + end.taskInfo().host() + " cannot start: " + name + ": " + firstLine(failure.description()));
+      }
+    }
   }
 
   /// A worker never fails its task, so a failed job means that Spark gave the application up.
@@ -98,8 +123,20 @@ final class SparkLauncher implements WorkerLauncher {
     return message == null ? "no reason given" : message.lines().findFirst().orElse("");
   }
 
+  /// Waits a moment for the workers, then ends Spark. The run's outcome is known by now: what Spark has to say about executors that leave,
+  /// in its log or by stack traces of its own threads, would only hide the sentence that the user needs.
   @Override
   public void close() {
+    PrintStream console = System.err;
+    System.setErr(new PrintStream(OutputStream.nullOutputStream()));
+    try {
+      endSpark();
+    } finally {
+      System.setErr(console);
+    }
+  }
+
+  private void endSpark() {
     try {
       if (job != null) {
         job.get(LEAVE_SECONDS, TimeUnit.SECONDS);
@@ -112,7 +149,27 @@ final class SparkLauncher implements WorkerLauncher {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } finally {
+      boolean nothingToTell = lossless && spark.master().startsWith("local-cluster");
+      String application = spark.sc().applicationId();
       spark.close();
+      if (nothingToTell) {
+        deleteWorkFolder(application);
+      }
+    }
+  }
+
+  /// The embedded cluster gives every application a folder for its executors' output and never deletes it. After a loss it stays, since it
+  /// may hold what a dying executor said.
+  private static void deleteWorkFolder(String application) {
+    String home = System.getenv("SPARK_HOME");
+    if (home == null) {
+      return;
+    }
+    String folder = home + "/work/" + application;
+    try {
+      FileStores.forPath(folder).delete(folder);
+    } catch (IOException e) {
+      LOG.info("{} stays: {}", folder, e.getMessage());
     }
   }
 
