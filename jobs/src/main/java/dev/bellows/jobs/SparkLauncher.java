@@ -100,7 +100,12 @@ final class SparkLauncher implements WorkerLauncher {
         String name = failure.className().substring(failure.className().lastIndexOf('.') + 1);
         coordinator.fail(
             ErrorCategory.RESOURCE,
-            "a worker on host " + end.taskInfo().host() + " cannot start: " + name + ": " + firstLine(failure.description()));
+            "a worker on host "
+                + end.taskInfo().host()
+                + " cannot start: "
+                + name
+                + ": "
+                + firstLine(failure.description()));
       }
     }
   }

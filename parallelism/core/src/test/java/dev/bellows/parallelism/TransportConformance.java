@@ -23,6 +23,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
@@ -137,6 +138,8 @@ public abstract class TransportConformance {
 
   @Test
   void reportsBackPressureInsteadOfLosingChunks() throws Exception {
+    // The reader starts when the writer has been stopped, however slow the machine is.
+    CountDownLatch full = new CountDownLatch(1);
     ranks()
         .run(
             2,
@@ -162,12 +165,13 @@ public abstract class TransportConformance {
                       accepted < 100_000,
                       "a hundred thousand chunks were accepted for a reader that does not read");
                 }
+                full.countDown();
                 ChunkHeader end = new ChunkHeader(-1, 0, accepted);
                 while (!transport.offer(peer, end, MemorySegment.NULL)) {
                   Thread.sleep(1);
                 }
               } else {
-                Thread.sleep(400);
+                assertTrue(full.await(60, TimeUnit.SECONDS), "the writer was never stopped");
                 long[] count = {0, -1};
                 while (count[1] < 0) {
                   int taken =

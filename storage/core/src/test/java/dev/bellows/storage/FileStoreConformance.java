@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Callable;
@@ -111,6 +112,22 @@ public abstract class FileStoreConformance {
     for (int i = 0; i < all.length; i++) {
       assertEquals(one[i % one.length], all[i], "byte " + i);
     }
+  }
+
+  @Test
+  void appendsAgainAndAgain() throws IOException {
+    byte[] all = random(30_000);
+    put(at("growing"), Arrays.copyOf(all, 10));
+    for (int from = 10, count = 1; from < all.length; from += count, count *= 7) {
+      count = Math.min(count, all.length - from);
+      try (FileStore.Writer writer = store().append(at("growing"))) {
+        writer.write(MemorySegment.ofArray(Arrays.copyOfRange(all, from, from + count)));
+        writer.sync();
+      }
+      assertArrayEquals(
+          Arrays.copyOf(all, from + count), store().readBytes(at("growing")), "at " + from);
+    }
+    assertThrows(NoSuchFileException.class, () -> store().append(at("absent")));
   }
 
   @Test

@@ -188,7 +188,8 @@ class BadInputTest {
     assertTrue(
         cli.errors().getFirst().startsWith("error: step 100 is done but could not be saved: "),
         cli.output());
-    assertTrue(cli.errors().get(1).contains("/step-00000025; go on with: bellows resume"), cli.output());
+    assertTrue(
+        cli.errors().get(1).contains("/step-00000025; go on with: bellows resume"), cli.output());
     String files = cli.output().substring(cli.output().indexOf("FILES"));
     assertTrue(
         files.lines().anyMatch(line -> line.matches(".*step-0*25/.*manifest\\.json")), files);

@@ -21,11 +21,13 @@ import org.slf4j.LoggerFactory;
 final class Drivers {
   private static final Logger LOG = LoggerFactory.getLogger(Drivers.class);
 
-  /// How long a driver may be silent before its clients give it up, and a client before the driver does.
-  static final long DATA_LIVENESS_MILLIS = 2_000;
+  /// How long a driver may be silent before its clients give it up, and a client before the driver does. Long enough for a starved
+  /// machine: with 2 s a training on two cores that eight builds fought over lost its streams. The death of a process on the same host is seen
+  /// by its pid, a frozen one by the coordinator's heartbeats, both sooner.
+  static final long DATA_LIVENESS_MILLIS = 6_000;
 
   /// How long a remote peer's stream may be silent; a living one sends something every 100 ms.
-  private static final long IMAGE_LIVENESS_MILLIS = 1_500;
+  private static final long IMAGE_LIVENESS_MILLIS = 3_000;
 
   static final long CONTROL_LIVENESS_MILLIS = 10_000;
 

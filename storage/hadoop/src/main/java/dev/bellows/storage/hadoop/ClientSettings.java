@@ -21,6 +21,9 @@ final class ClientSettings {
           Map.entry("ipc.client.connect.max.retries", "2"),
           Map.entry("ipc.client.connect.max.retries.on.timeouts", "2"),
           Map.entry("ipc.client.rpc-timeout.ms", "30000"),
+          // a cluster with fewer DataNodes than wanted replicas could not append to a file
+          // otherwise
+          Map.entry("dfs.client.block.write.replace-datanode-on-failure.best-effort", "true"),
           // the last checkpoint may be written while the process shuts down
           Map.entry("fs.automatic.close", "false"),
           // syncs for real, unlike the checksummed one

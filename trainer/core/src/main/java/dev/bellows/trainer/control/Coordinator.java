@@ -327,7 +327,7 @@ public final class Coordinator {
   }
 
   private void onStep(ControlMessage.StepReport report) {
-    step = report.step();
+    step = Math.max(step, report.step());
     loss = report.loss();
     listener.step(report);
   }
@@ -356,6 +356,8 @@ public final class Coordinator {
     }
     if (failure.rank() >= 0) {
       failed.set(failure.rank());
+      // Rank 0's report of the last completed step may still be on its way.
+      step = Math.max(step, failure.step() - 1);
     }
     cause.add(
         failure.lostPeer() < 0 ? Strength.OWN_ERROR : Strength.PEER_UNREACHABLE,

@@ -281,7 +281,7 @@ class CoordinatorTest {
     zero.await(Membership.class);
     zero.fail(1, "rank 1 is gone");
     assertEquals(
-        "worker rank 1 on host h (executor executor-1, pid 11) was lost at step 4: 3 heartbeats in"
+        "worker rank 1 on host h (executor executor-1, pid 11) was lost at step 5: 3 heartbeats in"
             + " a row were missed",
         report().sentence());
   }

@@ -215,7 +215,7 @@ class TextDataTest {
   void theCorpusOfGptNanoIsTheOneThatItsRecipeNames() {
     RunConfig recipe = ConfigLoader.load(Path.of("../../conf/gpt-nano.yaml"), List.of());
     DataSplits splits =
-        DataSplits.open(recipe.withPaths("runs/x", "../../" + recipe.data().path()));
+        DataSplits.open(recipe.withPaths("runs/x", "../../conf/" + recipe.data().path()));
     assertTrue(splits.train().samples() > 1000);
   }
 }
