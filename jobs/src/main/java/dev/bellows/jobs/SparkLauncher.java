@@ -27,8 +27,8 @@ import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Runs the workers as long-lived tasks of one ordinary Spark job: an embedded local cluster of real executor processes, a standalone master,
-/// or whatever cluster spark-submit chose.
+/// Runs the workers as long-lived tasks of one ordinary Spark job: an embedded local cluster of
+/// real executor processes, a standalone master, or whatever cluster spark-submit chose.
 final class SparkLauncher implements WorkerLauncher {
   private static final Logger LOG = LoggerFactory.getLogger(SparkLauncher.class);
   private static final int LEAVE_SECONDS = 2;
@@ -92,7 +92,8 @@ final class SparkLauncher implements WorkerLauncher {
       coordinator.executorLost(removed.executorId(), "executor removed: " + removed.reason());
     }
 
-    /// A worker that started never fails its task. Without this, Spark would start it again and again until the registration times out.
+    /// A worker that started never fails its task. Without this, Spark would start it again and
+    /// again until the registration times out.
     @Override
     public void onTaskEnd(SparkListenerTaskEnd end) {
       if (end.reason() instanceof ExceptionFailure failure) {
@@ -128,8 +129,9 @@ final class SparkLauncher implements WorkerLauncher {
     return message == null ? "no reason given" : message.lines().findFirst().orElse("");
   }
 
-  /// Waits a moment for the workers, then ends Spark. The run's outcome is known by now: what Spark has to say about executors that leave,
-  /// in its log or by stack traces of its own threads, would only hide the sentence that the user needs.
+  /// Waits a moment for the workers, then ends Spark. The run's outcome is known by now: what Spark
+  /// has to say about executors that leave, in its log or by stack traces of its own threads, would
+  /// only hide the sentence that the user needs.
   @Override
   public void close() {
     PrintStream console = System.err;
@@ -163,8 +165,8 @@ final class SparkLauncher implements WorkerLauncher {
     }
   }
 
-  /// The embedded cluster gives every application a folder for its executors' output and never deletes it. After a loss it stays, since it
-  /// may hold what a dying executor said.
+  /// The embedded cluster gives every application a folder for its executors' output and never
+  /// deletes it. After a loss it stays, since it may hold what a dying executor said.
   private static void deleteWorkFolder(String application) {
     String home = System.getenv("SPARK_HOME");
     if (home == null) {
@@ -178,7 +180,8 @@ final class SparkLauncher implements WorkerLauncher {
     }
   }
 
-  /// The executors of the embedded cluster are this process's children. One that is frozen would make Spark wait ten seconds for its end.
+  /// The executors of the embedded cluster are this process's children. One that is frozen would
+  /// make Spark wait ten seconds for its end.
   private void killExecutors() {
     if (spark.master().startsWith("local-cluster")) {
       ProcessHandle.current().descendants().forEach(ProcessHandle::destroyForcibly);

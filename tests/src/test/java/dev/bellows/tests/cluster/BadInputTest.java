@@ -196,7 +196,8 @@ class BadInputTest {
     assertFalse(files.lines().anyMatch(line -> line.matches(".*step-0*(50|75|100)/.*")), files);
   }
 
-  /// Two Spark workers that call themselves two hosts; over the second one's run folder lies another file system.
+  /// Two Spark workers that call themselves two hosts; over the second one's run folder lies
+  /// another file system.
   @Test
   void aRunFolderThatAnotherHostDoesNotSee() throws Exception {
     assumeNamespaces();

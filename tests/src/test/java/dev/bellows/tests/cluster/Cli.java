@@ -19,8 +19,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/// One real process, mostly `./bellows`, in a session of its own, so that all its descendants can be found even when their parents are gone.
-/// What it prints is kept. Closing it kills the whole session.
+/// One real process, mostly `./bellows`, in a session of its own, so that all its descendants can
+/// be found even when their parents are gone. What it prints is kept. Closing it kills the whole
+/// session.
 final class Cli implements AutoCloseable {
   private static final Duration LIMIT = Duration.ofMinutes(4);
   private static final Pattern WORKER =
@@ -65,7 +66,8 @@ final class Cli implements AutoCloseable {
     return command;
   }
 
-  /// The words that run `setup` as a shell script in a mount namespace of its own, and then `words`.
+  /// The words that run `setup` as a shell script in a mount namespace of its own, and then
+  /// `words`.
   static List<String> inNamespace(String setup, List<String> words) {
     List<String> command =
         new ArrayList<>(
@@ -179,7 +181,8 @@ final class Cli implements AutoCloseable {
     return lines.stream().map(Line::text).collect(Collectors.joining("\n"));
   }
 
-  /// What went to standard error, without blank lines and the sentence that every JVM says about the vector module.
+  /// What went to standard error, without blank lines and the sentence that every JVM says about
+  /// the vector module.
   List<String> errors() {
     return lines.stream()
         .filter(Line::error)
@@ -224,7 +227,8 @@ final class Cli implements AutoCloseable {
     return List.copyOf(found);
   }
 
-  /// The session of a living process, or -1. Fields after the name in parentheses: state, parent, group, session.
+  /// The session of a living process, or -1. Fields after the name in parentheses: state, parent,
+  /// group, session.
   private static long sessionOf(Path proc) {
     try {
       String stat = Files.readString(proc.resolve("stat"));

@@ -12,19 +12,22 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/// What a finished command may not leave behind: processes (and with them ports), folders in shared memory, Spark's temporary files.
+/// What a finished command may not leave behind: processes (and with them ports), folders in shared
+/// memory, Spark's temporary files.
 final class Leftovers {
   private static final long PATIENCE_NANOS = Duration.ofSeconds(10).toNanos();
 
   private Leftovers() {}
 
-  /// Fails with a list when `ended`, which ran in `folder`, left something; waits a moment for processes that are about to end.
+  /// Fails with a list when `ended`, which ran in `folder`, left something; waits a moment for
+  /// processes that are about to end.
   static void assertNone(Cli ended, Path folder) throws IOException, InterruptedException {
     List<String> found = of(ended, folder, true);
     assertEquals(List.of(), found, () -> "left behind by\n" + ended.output());
   }
 
-  /// The same for a command whose workers were killed: their folders in shared memory may stay until the next start.
+  /// The same for a command whose workers were killed: their folders in shared memory may stay
+  /// until the next start.
   static void assertNoProcesses(Cli ended, Path folder) throws IOException, InterruptedException {
     assertEquals(List.of(), of(ended, folder, false), () -> "left behind by\n" + ended.output());
   }

@@ -15,7 +15,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/// A run that is stopped and goes on with another number of workers, threads and another network gives the uninterrupted run's bits.
+/// A run that is stopped and goes on with another number of workers, threads and another network
+/// gives the uninterrupted run's bits.
 @EnabledOnOs(OS.LINUX)
 class ResumeTest {
   /// Three times what the design asks for, since tests share their machine.

@@ -10,7 +10,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
-/// A Spark master and its workers, each a process of its own, started from the jars of `target/dist/spark` on ports of the loopback.
+/// A Spark master and its workers, each a process of its own, started from the jars of
+/// `target/dist/spark` on ports of the loopback.
 final class StandaloneCluster implements AutoCloseable {
   private static final Duration START_LIMIT = Duration.ofMinutes(2);
 
@@ -59,8 +60,8 @@ final class StandaloneCluster implements AutoCloseable {
     return "spark://127.0.0.1:" + port;
   }
 
-  /// Adds a Spark worker with `cores` that calls itself `host`, a loopback address. A non-empty `setup` is run as a shell script in a mount
-  /// namespace of the worker's own.
+  /// Adds a Spark worker with `cores` that calls itself `host`, a loopback address. A non-empty
+  /// `setup` is run as a shell script in a mount namespace of the worker's own.
   Cli addWorker(String host, int cores, String setup) throws IOException, InterruptedException {
     Cli worker =
         daemon(

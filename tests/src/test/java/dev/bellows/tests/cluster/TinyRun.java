@@ -17,9 +17,11 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
-/// A GPT so small that 100 steps take seconds, on a generated text, and the run of it that the others are compared with.
+/// A GPT so small that 100 steps take seconds, on a generated text, and the run of it that the
+/// others are compared with.
 ///
-/// The reference is trained once per JVM, by two workers on an embedded cluster, and lies in a folder that ends with the JVM.
+/// The reference is trained once per JVM, by two workers on an embedded cluster, and lies in a
+/// folder that ends with the JVM.
 final class TinyRun {
   static final int STEPS = 100;
   private static final String RECIPE =
@@ -143,7 +145,8 @@ final class TinyRun {
     return losses;
   }
 
-  /// Asserts that the run in `folder` has every step once with the reference's losses, bit for bit, and its final weights.
+  /// Asserts that the run in `folder` has every step once with the reference's losses, bit for bit,
+  /// and its final weights.
   void assertEqualTo(Path run, Path cwd) throws IOException, InterruptedException {
     SortedMap<Long, Double> expected = losses(folder());
     assertEquals(STEPS, expected.size());

@@ -72,7 +72,8 @@ class WorkerLossTest {
     return cli;
   }
 
-  /// Sends `signal` to worker `victim` and checks the end that follows. Returns the cause that the sentence gives.
+  /// Sends `signal` to worker `victim` and checks the end that follows. Returns the cause that the
+  /// sentence gives.
   private static String endBySignal(Cli cli, String signal, long victim)
       throws IOException, InterruptedException {
     long before = System.nanoTime();

@@ -3,8 +3,8 @@ package dev.bellows.storage.hadoop;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 
-/// Client settings with which a dead DataNode or NameNode is noticed in seconds, not minutes. A value that the user's own
-/// configuration files give is left alone.
+/// Client settings with which a dead DataNode or NameNode is noticed in seconds, not minutes. A
+/// value that the user's own configuration files give is left alone.
 final class ClientSettings {
   private static final Map<String, String> SETTINGS =
       Map.ofEntries(
@@ -15,8 +15,7 @@ final class ClientSettings {
           // a read whose replicas are all gone waits 3 s and more before each new try by default
           Map.entry("dfs.client.retry.window.base", "50"),
           // an append to a file of three replicas fails by default where there are fewer DataNodes
-          Map.entry(
-              "dfs.client.block.write.replace-datanode-on-failure.best-effort", "true"),
+          Map.entry("dfs.client.block.write.replace-datanode-on-failure.best-effort", "true"),
           Map.entry("ipc.client.connect.timeout", "5000"),
           Map.entry("ipc.client.connect.max.retries", "2"),
           Map.entry("ipc.client.connect.max.retries.on.timeouts", "2"),
