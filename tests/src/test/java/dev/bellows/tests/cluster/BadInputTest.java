@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -147,6 +148,7 @@ class BadInputTest {
   }
 
   @Test
+  @Tag("full")
   void tooLittleSharedMemoryForTheWorkers() throws Exception {
     assumeNamespaces();
     List<String> train = Cli.bellows(reference.trainInto(folder.resolve("run")));

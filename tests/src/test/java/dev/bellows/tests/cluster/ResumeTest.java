@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -80,6 +81,7 @@ class ResumeTest {
 
   /// Without this, the tests above could pass because nothing depends on the number of workers.
   @Test
+  @Tag("full")
   void withoutTheTreeTheBitsDiffer() throws Exception {
     String[] words = {"batch.reduction=rank", "train.steps=12", "checkpoint.every=0"};
     for (int workers : new int[] {1, 3}) {

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -45,6 +46,7 @@ class WorkerLossTest {
   }
 
   @Test
+  @Tag("full")
   void aFrozenExecutorEndsTheRunInOneSentence() throws Exception {
     try (Cli cli = startEndless(folder.resolve("frozen"))) {
       long victim = cli.workers().getFirst().pid();
