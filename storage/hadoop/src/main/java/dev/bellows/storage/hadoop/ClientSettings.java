@@ -14,8 +14,6 @@ final class ClientSettings {
           Map.entry("dfs.client.block.write.locateFollowingBlock.initial.delay.ms", "10"),
           // a read whose replicas are all gone waits 3 s and more before each new try by default
           Map.entry("dfs.client.retry.window.base", "50"),
-          // an append to a file of three replicas fails by default where there are fewer DataNodes
-          Map.entry("dfs.client.block.write.replace-datanode-on-failure.best-effort", "true"),
           Map.entry("ipc.client.connect.timeout", "5000"),
           Map.entry("ipc.client.connect.max.retries", "2"),
           Map.entry("ipc.client.connect.max.retries.on.timeouts", "2"),
