@@ -37,12 +37,20 @@ final class SparkSettings {
     conf.set("spark.task.cpus", Integer.toString(workers.threads()));
     conf.set("spark.cores.max", Integer.toString(workers.threads() * workers.count()));
     longLivedTasks(conf);
-    String options = Jvm.options() + " -XX:+UseSerialGC -XX:-UsePerfData";
+    String options = Jvm.options() + " -XX:+UseSerialGC -XX:-UsePerfData" + archive(embedded);
     String theirs = conf.get("spark.executor.extraJavaOptions", "");
     conf.set("spark.executor.extraJavaOptions", (options + " " + theirs).strip());
     shipJars(conf, embedded);
     config.spark().conf().forEach(conf::set);
     return conf;
+  }
+
+  /// Executors on this machine start from the launcher's archive of their classes where there is one.
+  private static String archive(boolean embedded) {
+    Path archive = Path.of(System.getenv().getOrDefault("BELLOWS_HOME", ""), "target/executor.aot");
+    return embedded && Files.exists(archive)
+        ? " -XX:AOTCache='" + archive + "' -Xlog:aot*=off -Xlog:cds*=off"
+        : "";
   }
 
   /// A quarter of the worker's memory: tensors live outside the heap.
