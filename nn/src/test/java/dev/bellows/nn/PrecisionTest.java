@@ -75,8 +75,7 @@ class PrecisionTest {
       double[] exact = product(Gemm.NT, x.retain(), weight.value().retain(), ROWS, OUT);
       assertArrayEquals(exact, y);
       assertFalse(
-          Arrays.equals(
-              exact, product(Gemm.NT, rounded(x), rounded(weight.value()), ROWS, OUT)));
+          Arrays.equals(exact, product(Gemm.NT, rounded(x), rounded(weight.value()), ROWS, OUT)));
     }
   }
 

@@ -86,7 +86,8 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
       Collectives collectives =
           new Collectives(transport, (peer, waited) -> check(transport, peer, waited));
       BatchTree tree = new BatchTree(config.batch().groups(), world);
-      ParameterStore store = own(new ParameterStore(backend, model.parameters(), precision(backend)));
+      ParameterStore store =
+          own(new ParameterStore(backend, model.parameters(), precision(backend)));
       Optimizer optimizer = own(Recipe.optimizer(config, backend, store));
       GradientReducer reducer =
           own(
