@@ -15,7 +15,8 @@ final class AttentionNode extends Node {
     this.qkv = qkv;
   }
 
-  static Variable forward(Tape tape, Attention spec, Variable qkv) {
+  static Variable forward(Tape tape, Attention sizes, Variable qkv) {
+    Attention spec = sizes.withHalf(tape.precision() == Precision.BF16);
     long rows = (long) spec.batch() * spec.time();
     Variable out =
         tape.output(

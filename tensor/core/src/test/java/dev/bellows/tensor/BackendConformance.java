@@ -69,7 +69,9 @@ public abstract class BackendConformance {
             ElementwiseCases.updates(),
             LayerCases.products(),
             backends.getFirst().productTypes().contains(DType.BF16)
-                ? LayerCases.halfProducts()
+                ? Stream.concat(
+                        LayerCases.halfProducts().stream(), LayerCases.halfAttentions().stream())
+                    .toList()
                 : List.<OperationCase>of(),
             LayerCases.columnSums(),
             LayerCases.layerNorms(),
