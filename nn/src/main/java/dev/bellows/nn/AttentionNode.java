@@ -15,8 +15,7 @@ final class AttentionNode extends Node {
     this.qkv = qkv;
   }
 
-  static Variable forward(Tape tape, Attention sizes, Variable qkv) {
-    Attention spec = sizes.withHalf(tape.precision() == Precision.BF16);
+  static Variable forward(Tape tape, Attention spec, Variable qkv) {
     long rows = (long) spec.batch() * spec.time();
     Variable out =
         tape.output(

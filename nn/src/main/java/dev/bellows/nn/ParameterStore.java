@@ -30,7 +30,6 @@ public final class ParameterStore implements AutoCloseable {
   private final Tensor values;
   private final Tensor gradients;
   private final Optional<Tensor> operands;
-  private final Precision precision;
 
   /// Places `parameters` as F32, in their order. Errors: [IllegalArgumentException] when two share a name.
   public ParameterStore(Backend backend, List<Parameter> parameters) {
@@ -55,7 +54,6 @@ public final class ParameterStore implements AutoCloseable {
   private ParameterStore(
       Backend backend, List<Parameter> parameters, DType dtype, Precision precision) {
     this.backend = backend;
-    this.precision = precision;
     Set<String> names = new HashSet<>();
     for (Parameter parameter : parameters) {
       if (!names.add(parameter.name())) {
@@ -149,11 +147,6 @@ public final class ParameterStore implements AutoCloseable {
         backend.upload(host, parameter.value());
       }
     }
-  }
-
-  /// In which training multiplies the values.
-  public Precision precision() {
-    return precision;
   }
 
   /// Brings the operands up to date with the values. Once a step, before the first forward pass.

@@ -34,33 +34,16 @@ public final class Tape implements AutoCloseable {
   private final List<Node> nodes = new ArrayList<>();
   private final List<Variable> variables = new ArrayList<>();
   private final List<Optional<Tensor>> gradients = new ArrayList<>();
-  private final Precision precision;
   private Mode mode;
 
   /// A tape on `backend`. Without `training` nothing is recorded or saved.
   public Tape(
       Backend backend, SavedTensors saved, WeightGradient weightGradient, boolean training) {
-    this(backend, saved, weightGradient, Precision.F32, training ? Mode.RECORD : Mode.EVALUATE);
-  }
-
-  private Tape(
-      Backend backend,
-      SavedTensors saved,
-      WeightGradient weightGradient,
-      Precision precision,
-      Mode mode) {
     this.backend = backend;
     this.saved = saved;
     this.weightGradient = weightGradient;
     this.constants = new Constants(backend);
-    this.precision = precision;
-    this.mode = mode;
-  }
-
-  /// A tape that trains in `precision`, which is that of the parameters' store.
-  public static Tape training(
-      Backend backend, SavedTensors saved, WeightGradient weightGradient, Precision precision) {
-    return new Tape(backend, saved, weightGradient, precision, Mode.RECORD);
+    this.mode = training ? Mode.RECORD : Mode.EVALUATE;
   }
 
   /// A tape that only evaluates.
@@ -242,11 +225,6 @@ public final class Tape implements AutoCloseable {
 
   Backend backend() {
     return backend;
-  }
-
-  /// The operands' precision; F32 when evaluating.
-  Precision precision() {
-    return precision;
   }
 
   WeightGradient weightGradient() {

@@ -114,7 +114,6 @@ public interface Backend extends AutoCloseable {
   /// Scaled dot-product attention, softmax(q kᵀ / sqrt(headWidth)) v per head, causal when the spec says so, without a time × time tensor
   /// in memory (Dao et al. 2022). Shapes: `qkv` [batch·time, (heads + 2·keyValueHeads)·headWidth], each row all query heads, then all key
   /// heads, then all value heads; query head h reads key and value head h / (heads / keyValueHeads); `out` [batch·time, heads·headWidth]; `logSumExp` [batch·heads·time] is kept for backward.
-  /// With [Attention#half] the oracle rounds queries, keys and values; a device may round the probabilities too.
   void attention(Attention spec, Tensor qkv, Tensor out, Tensor logSumExp);
 
   /// Gradient of [#attention]; `dqkv` has the shape of `qkv` and is overwritten.

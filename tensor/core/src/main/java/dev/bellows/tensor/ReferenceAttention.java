@@ -1,7 +1,5 @@
 package dev.bellows.tensor;
 
-import java.util.Arrays;
-
 /// Attention of [ReferenceBackend], one query at a time, probabilities recomputed in the backward pass from the kept logSumExp.
 final class ReferenceAttention {
   private final Attention spec;
@@ -13,7 +11,7 @@ final class ReferenceAttention {
   }
 
   void forward(Tensor qkv, Tensor out, Tensor logSumExp) {
-    double[] packed = operand(qkv);
+    double[] packed = Values.read(qkv);
     for (int b = 0; b < spec.batch(); b++) {
       for (int h = 0; h < spec.heads(); h++) {
         for (int t = 0; t < spec.time(); t++) {
@@ -21,15 +19,6 @@ final class ReferenceAttention {
         }
       }
     }
-  }
-
-  /// The elements of `x` as the products see them.
-  private double[] operand(Tensor x) {
-    double[] values = Values.read(x);
-    if (spec.half()) {
-      Arrays.setAll(values, i -> Values.roundToBf16(values[i]));
-    }
-    return values;
   }
 
   private void forwardQuery(double[] packed, int b, int h, int t, Tensor out, Tensor logSumExp) {
@@ -59,10 +48,10 @@ final class ReferenceAttention {
 
   /// With p the probabilities and delta = dout · out: ds = p · (dout · v - delta) · scale; dq = ds k, dk = dsᵀ q, dv = pᵀ dout.
   void backward(Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv) {
-    double[] packed = operand(qkv);
+    double[] packed = Values.read(qkv);
     double[] outputs = Values.read(out);
     double[] logSums = Values.read(logSumExp);
-    double[] gradients = operand(dout);
+    double[] gradients = Values.read(dout);
     double[] result = new double[packed.length];
     for (int b = 0; b < spec.batch(); b++) {
       for (int h = 0; h < spec.heads(); h++) {

@@ -89,11 +89,6 @@ final class Values {
   }
 
   /// The nearest BF16 to `value`, ties to even; a NaN stays a NaN.
-  /// The nearest BF16, ties to even.
-  static double roundToBf16(double value) {
-    return Float.intBitsToFloat(bfloat16((float) value) << 16);
-  }
-
   private static short bfloat16(float value) {
     int bits = Float.floatToRawIntBits(value);
     if (Float.isNaN(value)) {

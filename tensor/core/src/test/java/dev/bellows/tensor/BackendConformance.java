@@ -69,9 +69,7 @@ public abstract class BackendConformance {
             ElementwiseCases.updates(),
             LayerCases.products(),
             backends.getFirst().productTypes().contains(DType.BF16)
-                ? Stream.concat(
-                        LayerCases.halfProducts().stream(), LayerCases.halfAttentions().stream())
-                    .toList()
+                ? LayerCases.halfProducts()
                 : List.<OperationCase>of(),
             LayerCases.columnSums(),
             LayerCases.layerNorms(),

@@ -13,7 +13,7 @@ import java.util.Map;
 
 /// Attention in blocks (Dao et al. 2022): one tile for each sequence and head, probabilities recomputed in the backward pass.
 ///
-/// What a head reads, and where it lies, is an [AttentionHead]'s business.
+/// Queries, keys and values are read where they lie in the packed rows.
 final class AttentionPass implements AutoCloseable {
   private static final int BLOCK = AttentionPlan.QUERY_BLOCK;
 
@@ -33,7 +33,7 @@ final class AttentionPass implements AutoCloseable {
 
   private AttentionPlan plan(Attention spec) {
     AttentionPlan plan = plans.computeIfAbsent(spec, key -> new AttentionPlan(key, products));
-    scratch.require(2 * SUMS + plan.scratchBytes());
+    scratch.require(2 * plan.blockBytes() + 2 * SUMS);
     return plan;
   }
 
@@ -68,31 +68,31 @@ final class AttentionPass implements AutoCloseable {
       long logSumExp) {
     int batch = tile / spec.heads();
     int head = tile % spec.heads();
-    long scratchpad = scratch.address(worker);
-    AttentionHead operands =
-        AttentionHead.forward(spec, plan, batch, head, qkv, scratchpad + 2 * SUMS);
-    long result = AttentionHead.output(spec, out, batch, head);
+    long query = query(spec, qkv, batch, head);
+    long key = key(spec, qkv, batch, head / (spec.heads() / spec.keyValueHeads()));
+    long value = key + 4L * spec.keyValueHeads() * spec.headWidth();
+    long result = output(spec, out, batch, head);
+    long rowBytes = 4L * spec.packedWidth();
     long outBytes = 4L * spec.heads() * spec.headWidth();
-    long scores = operands.scores();
+    long scores = scratch.address(worker);
+    long state = scores + 2 * plan.blockBytes();
     for (int i = 0; i < steps.size(); i++) {
       ForwardStep step = steps.get(i);
       long target = result + outBytes * step.row();
       products.execute(
           step.scores(),
           worker,
-          operands.query(step.row()),
-          operands.key(step.column()),
+          query + rowBytes * step.row(),
+          key + rowBytes * step.column(),
           0,
           scores);
-      softmaxRows(spec, step, scores, 4L * plan.stride(), scratchpad, target, outBytes);
-      long probabilities = operands.rounded(scores, step.rows() * plan.stride());
-      products.execute(
-          step.values(), worker, probabilities, operands.value(step.column()), 0, target);
+      softmaxRows(spec, step, scores, 4L * plan.stride(), state, target, outBytes);
+      products.execute(step.values(), worker, scores, value + rowBytes * step.column(), 0, target);
       if (i + 1 == steps.size() || steps.get(i + 1).row() != step.row()) {
         finishRows(
             spec,
             step,
-            scratchpad,
+            state,
             target,
             outBytes,
             logSumExp + 4L * ((long) tile * spec.time() + step.row()));
@@ -165,52 +165,47 @@ final class AttentionPass implements AutoCloseable {
       long logSumExp,
       long dout,
       long dqkv) {
-    long deltas = scratch.address(worker);
-    AttentionHead operands =
-        AttentionHead.backward(spec, plan, batch, head, qkv, dout, deltas + 2 * SUMS);
-    AttentionHead results = AttentionHead.inPlace(spec, batch, head, dqkv, 0, 0);
+    int shared = head / (spec.heads() / spec.keyValueHeads());
+    long valueOffset = 4L * spec.keyValueHeads() * spec.headWidth();
+    long query = query(spec, qkv, batch, head);
+    long key = key(spec, qkv, batch, shared);
+    long queryGradient = query(spec, dqkv, batch, head);
+    long keyGradient = key(spec, dqkv, batch, shared);
+    long rowBytes = 4L * spec.packedWidth();
     long outBytes = 4L * spec.heads() * spec.headWidth();
-    long outputs = AttentionHead.output(spec, out, batch, head);
-    long outputGradients = AttentionHead.output(spec, dout, batch, head);
     long logSums = logSumExp + 4L * ((long) batch * spec.heads() + head) * spec.time();
-    long scores = operands.scores();
+    long scores = scratch.address(worker);
     long gradients = scores + plan.blockBytes();
+    long deltas = gradients + plan.blockBytes();
     for (int i = 0; i < steps.size(); i++) {
       BackwardStep step = steps.get(i);
-      long q = operands.query(step.row());
-      long k = operands.key(step.column());
-      long rowGradient = operands.gradient(step.row());
+      long q = query + rowBytes * step.row();
+      long k = key + rowBytes * step.column();
+      long dk = keyGradient + rowBytes * step.column();
+      long rowGradient = output(spec, dout, batch, head) + outBytes * step.row();
       if (step.column() == 0) {
         deltas(
-            outputGradients + outBytes * step.row(),
-            outputs + outBytes * step.row(),
+            rowGradient,
+            output(spec, out, batch, head) + outBytes * step.row(),
             outBytes,
             step.rows(),
             spec.headWidth(),
             deltas);
       }
       products.execute(step.scores(), worker, q, k, 0, scores);
-      products.execute(
-          step.probabilities(), worker, rowGradient, operands.value(step.column()), 0, gradients);
+      products.execute(step.probabilities(), worker, rowGradient, k + valueOffset, 0, gradients);
       gradientRows(
           spec, step, scores, gradients, 4L * plan.stride(), logSums + 4L * step.row(), deltas);
-      int elements = step.rows() * plan.stride();
       products.execute(
           firstOfGroup ? step.firstValues() : step.values(),
           worker,
-          operands.rounded(scores, elements),
+          scores,
           rowGradient,
           0,
-          results.value(step.column()));
-      long dscores = operands.rounded(gradients, elements);
+          dk + valueOffset);
+      products.execute(firstOfGroup ? step.firstKeys() : step.keys(), worker, gradients, q, 0, dk);
       products.execute(
-          firstOfGroup ? step.firstKeys() : step.keys(),
-          worker,
-          dscores,
-          q,
-          0,
-          results.key(step.column()));
-      products.execute(step.queries(), worker, dscores, k, 0, results.query(step.row()));
+          step.queries(), worker, gradients, k, 0, queryGradient + rowBytes * step.row());
     }
   }
 
@@ -255,6 +250,19 @@ final class AttentionPass implements AutoCloseable {
 
   private static float scale(Attention spec) {
     return (float) (1 / Math.sqrt(spec.headWidth()));
+  }
+
+  private static long query(Attention spec, long base, int batch, int head) {
+    return base
+        + 4L * ((long) batch * spec.time() * spec.packedWidth() + (long) head * spec.headWidth());
+  }
+
+  private static long key(Attention spec, long base, int batch, int head) {
+    return query(spec, base, batch, spec.heads() + head);
+  }
+
+  private static long output(Attention spec, long base, int batch, int head) {
+    return base + 4L * ((long) batch * spec.time() * spec.heads() + head) * spec.headWidth();
   }
 
   @Override

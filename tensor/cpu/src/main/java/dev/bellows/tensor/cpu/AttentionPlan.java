@@ -49,11 +49,6 @@ final class AttentionPlan {
   private final int packed;
   private final int outWidth;
   private final int stride;
-
-  /// Elements from one row of queries, keys or values, and of output gradients, to the next, as the products read them.
-  private final int operandWidth;
-
-  private final int gradientWidth;
   private List<ForwardStep> forward = List.of();
   private List<BackwardStep> backward = List.of();
 
@@ -62,8 +57,6 @@ final class AttentionPlan {
     this.products = products;
     this.packed = spec.packedWidth();
     this.outWidth = spec.heads() * spec.headWidth();
-    this.operandWidth = spec.half() ? spec.headWidth() : packed;
-    this.gradientWidth = spec.half() ? spec.headWidth() : outWidth;
     // One vector more than the chunk: rows a power of two apart would fall into the same cache
     // sets.
     this.stride = TileGrid.ceilDivide(Math.min(KEY_CHUNK, spec.time()), 16) * 16 + 16;
@@ -77,17 +70,6 @@ final class AttentionPlan {
   /// Bytes of one block of scores.
   long blockBytes() {
     return 4L * QUERY_BLOCK * stride;
-  }
-
-  /// Bytes of one head's queries, keys, values or output gradients in BF16, on whole cache lines.
-  long halfHeadBytes() {
-    return TileGrid.ceilDivide(2 * spec.time() * spec.headWidth(), 64) * 64L;
-  }
-
-  /// Scratch bytes that [AttentionPass] needs beside the rows' states: two blocks of scores; for BF16 operands the same blocks rounded, and
-  /// four tensors of one head.
-  long scratchBytes() {
-    return 2 * blockBytes() + (spec.half() ? blockBytes() + 4 * halfHeadBytes() : 0);
   }
 
   /// The forward steps, chunks of one block of queries one after the other.
@@ -131,8 +113,8 @@ final class AttentionPlan {
   }
 
   private BackwardStep backward(int row, int rows, int column, int columns, boolean last) {
-    MatrixProduct keys = transposed(rows, columns, operandWidth, true);
-    MatrixProduct values = transposed(rows, columns, gradientWidth, true);
+    MatrixProduct keys = transposed(rows, columns, packed, true);
+    MatrixProduct values = transposed(rows, columns, outWidth, true);
     return new BackwardStep(
         row,
         rows,
@@ -141,21 +123,21 @@ final class AttentionPlan {
         scores(rows, columns),
         products.prepare(
             new ProductShape(
-                spec.half(),
+                false,
                 rows,
                 columns,
                 spec.headWidth(),
                 false,
-                gradientWidth,
+                outWidth,
                 true,
-                operandWidth,
+                packed,
                 stride,
                 false,
                 false)),
         weighted(rows, columns, packed, column > 0),
-        last ? transposed(rows, columns, operandWidth, false) : keys,
+        last ? transposed(rows, columns, packed, false) : keys,
         keys,
-        last ? transposed(rows, columns, gradientWidth, false) : values,
+        last ? transposed(rows, columns, outWidth, false) : values,
         values);
   }
 
@@ -167,31 +149,31 @@ final class AttentionPlan {
   private MatrixProduct scores(int rows, int columns) {
     return products.prepare(
         new ProductShape(
-            spec.half(),
+            false,
             rows,
             columns,
             spec.headWidth(),
             false,
-            operandWidth,
+            packed,
             true,
-            operandWidth,
+            packed,
             stride,
             false,
             false));
   }
 
-  /// A block of scores times keys or values.
+  /// A block of scores times packed keys or values.
   private MatrixProduct weighted(int rows, int columns, int ldc, boolean accumulate) {
     return products.prepare(
         new ProductShape(
-            spec.half(),
+            false,
             rows,
             spec.headWidth(),
             columns,
             false,
             stride,
             false,
-            operandWidth,
+            packed,
             ldc,
             false,
             accumulate));
@@ -201,7 +183,7 @@ final class AttentionPlan {
   private MatrixProduct transposed(int rows, int columns, int ldb, boolean accumulate) {
     return products.prepare(
         new ProductShape(
-            spec.half(),
+            false,
             columns,
             spec.headWidth(),
             rows,

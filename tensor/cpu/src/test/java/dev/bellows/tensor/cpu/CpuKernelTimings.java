@@ -144,19 +144,15 @@ public final class CpuKernelTimings {
   }
 
   private void attention() {
-    attention(new Attention(16, 256, 6, 6, 64, true));
-    attention(new Attention(16, 256, 6, 6, 64, true, true));
-  }
-
-  private void attention(Attention spec) {
+    Attention spec = new Attention(16, 256, 6, 6, 64, true);
     Tensor qkv = tensor(ROWS, spec.packedWidth());
     Tensor dqkv = tensor(ROWS, spec.packedWidth());
     Tensor out = tensor(ROWS, WIDTH);
     Tensor dout = tensor(ROWS, WIDTH);
     Tensor logSumExp = tensor(ROWS * 6);
-    time(spec + " forward", 0, () -> backend.attention(spec, qkv, out, logSumExp));
+    time("attention forward 16x6x256x64", 0, () -> backend.attention(spec, qkv, out, logSumExp));
     time(
-        spec + " backward",
+        "attention backward 16x6x256x64",
         0,
         () -> backend.attentionBackward(spec, qkv, out, logSumExp, dout, dqkv));
   }
