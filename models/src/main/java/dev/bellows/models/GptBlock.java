@@ -61,10 +61,11 @@ final class GptBlock {
   Variable apply(Tape tape, Variable x, int samples, int time) {
     int headWidth = config.width() / config.heads();
     Attention spec = new Attention(samples, time, config.heads(), config.heads(), headWidth, true);
-    Variable branch = packed.apply(tape, attentionNorm.apply(tape, tape.fork(x)));
+    Variable branch = packed.applyAsOperand(tape, attentionNorm.apply(tape, tape.fork(x)));
     branch = attentionProjection.apply(tape, tape.attention(spec, branch));
     Variable middle = tape.add(x, branch);
-    Variable hidden = tape.gelu(expand.apply(tape, mlpNorm.apply(tape, tape.fork(middle))));
+    Variable hidden =
+        tape.gelu(expand.applyAsOperand(tape, mlpNorm.apply(tape, tape.fork(middle))));
     return tape.add(middle, mlpProjection.apply(tape, hidden));
   }
 

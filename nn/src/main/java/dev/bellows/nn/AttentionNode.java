@@ -2,6 +2,7 @@ package dev.bellows.nn;
 
 import dev.bellows.tensor.Attention;
 import dev.bellows.tensor.Category;
+import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Tensor;
 
 /// Scaled dot-product attention; saves its input, its output (which the projection behind it saves too) and a number a row and head.
@@ -20,7 +21,8 @@ final class AttentionNode extends Node {
     Variable out =
         tape.output(
             qkv.dtype(), qkv.isDifferentiable(), rows, (long) spec.heads() * spec.headWidth());
-    Variable logSumExp = tape.output(qkv.dtype(), false, rows * spec.heads());
+    DType sums = qkv.dtype() == DType.BF16 ? DType.F32 : qkv.dtype();
+    Variable logSumExp = tape.output(sums, false, rows * spec.heads());
     tape.backend().attention(spec, qkv.value(), out.value(), logSumExp.value());
     if (tape.isTraining() && qkv.isDifferentiable()) {
       SavedTensors.Handle first = tape.save(qkv.value().retain());

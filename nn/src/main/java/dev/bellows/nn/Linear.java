@@ -23,6 +23,11 @@ public record Linear(Parameter weight, Optional<Parameter> bias) {
     return tape.linear(x, weight, bias);
   }
 
+  /// The same by [Tape#linearOperand].
+  public Variable applyAsOperand(Tape tape, Variable x) {
+    return tape.linearOperand(x, weight, bias);
+  }
+
   /// Weight, then bias.
   public List<Parameter> parameters() {
     return Stream.concat(Stream.of(weight), bias.stream()).toList();

@@ -2,6 +2,7 @@ package dev.bellows.nn;
 
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.Category;
+import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Gemm;
 import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
@@ -25,11 +26,14 @@ final class LinearNode extends Node {
     this.bias = bias;
   }
 
-  static Variable forward(Tape tape, Variable x, Parameter weight, Optional<Parameter> bias) {
+  /// `operand`: the result is read by other operations as an operand of products, or element by element, so it has their dtype.
+  static Variable forward(
+      Tape tape, Variable x, Parameter weight, Optional<Parameter> bias, boolean operand) {
     Backend backend = tape.backend();
-    Variable y = tape.output(x.dtype(), true, x.rows(), weight.shape().dim(0));
     // Evaluation takes the master weights: it is cheap, and no copy has to be fresh.
     Tensor matrix = tape.isTraining() ? weight.operand() : weight.value();
+    DType dtype = operand ? matrix.dtype() : weight.value().dtype();
+    Variable y = tape.output(dtype, true, x.rows(), weight.shape().dim(0));
     try (Tensor input = tape.as(matrix.dtype(), x.value())) {
       if (bias.isPresent()) {
         backend.gemmBias(Gemm.NT, input, matrix, bias.get().value(), y.value());
@@ -59,9 +63,7 @@ final class LinearNode extends Node {
       if (x.isDifferentiable()) {
         Tensor dx =
             backend.allocate(
-                dy.dtype(),
-                Shape.of(dy.shape().dim(0), weight.shape().dim(1)),
-                Category.ACTIVATION);
+                x.dtype(), Shape.of(dy.shape().dim(0), weight.shape().dim(1)), Category.ACTIVATION);
         backend.gemm(Gemm.NN, operand, weight.operand(), dx);
         tape.contribute(x, dx);
       }

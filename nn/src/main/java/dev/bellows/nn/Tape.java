@@ -108,7 +108,13 @@ public final class Tape implements AutoCloseable {
 
   /// `x wᵀ + bias`. Shapes: `x` [rows, in], `weight` [out, in], `bias` [out].
   public Variable linear(Variable x, Parameter weight, Optional<Parameter> bias) {
-    return LinearNode.forward(this, x, weight, bias);
+    return LinearNode.forward(this, x, weight, bias, false);
+  }
+
+  /// The same, its result in the dtype of operands ([Precision#operands]): for a value that only attention, GELU or another linear layer
+  /// reads. In F32 there is no difference.
+  public Variable linearOperand(Variable x, Parameter weight, Optional<Parameter> bias) {
+    return LinearNode.forward(this, x, weight, bias, true);
   }
 
   /// `a + b`, in the memory of one of them where nobody else reads it.

@@ -1,6 +1,7 @@
 package dev.bellows.tensor;
 
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.Set;
 
 /// The argument rules of [Backend], one method per operation, shared by the backends so that all refuse the same calls.
@@ -11,10 +12,21 @@ public final class ArgumentChecks {
   private final Device device;
   private final Set<DType> floating;
 
+  /// The same rules for operations that take BF16 too.
+  private final ArgumentChecks withHalf;
+
   /// Checks for tensors on `device` whose floating dtypes are `floating`.
   public ArgumentChecks(Device device, Set<DType> floating) {
     this.device = device;
     this.floating = Set.copyOf(floating);
+    this.withHalf =
+        this.floating.contains(DType.BF16) ? this : new ArgumentChecks(device, plusHalf(floating));
+  }
+
+  private static Set<DType> plusHalf(Set<DType> floating) {
+    Set<DType> more = EnumSet.of(DType.BF16);
+    more.addAll(floating);
+    return more;
   }
 
   /// Rules of [Backend#scale], [Backend#sum] and [Backend#squaredNorm]: one floating tensor of any shape.
@@ -49,13 +61,23 @@ public final class ArgumentChecks {
     apartOrSame("add", out, b);
   }
 
-  /// Rules of [Backend#gelu] and [Backend#relu].
+  /// Rules of [Backend#relu].
   public void activation(String operation, Tensor x, Tensor y) {
     alike(operation, x, y);
     apart(operation, y, x);
   }
 
-  /// Rules of [Backend#geluBackward] and [Backend#reluBackward]; `saved` is `x` or `y` of the forward pass.
+  /// Rules of [Backend#gelu].
+  public void gelu(Tensor x, Tensor y) {
+    withHalf.activation("gelu", x, y);
+  }
+
+  /// Rules of [Backend#geluBackward].
+  public void geluBackward(Tensor x, Tensor dy, Tensor dx) {
+    withHalf.activationBackward("geluBackward", x, dy, dx);
+  }
+
+  /// Rules of [Backend#reluBackward]; `saved` is `y` of the forward pass.
   public void activationBackward(String operation, Tensor saved, Tensor dy, Tensor dx) {
     alike(operation, saved, dy, dx);
     apart(operation, dx, saved);
@@ -66,6 +88,10 @@ public final class ArgumentChecks {
   public void gemm(Gemm spec, Tensor a, Tensor b, Tensor c) {
     if (a.dtype() == DType.BF16) {
       halfOperands("gemm", b, c);
+      if (spec.accumulate() && c.dtype() == DType.BF16) {
+        throw new IllegalArgumentException(
+            "gemm: sums are not accumulated in BF16; c should be F32");
+      }
     } else {
       floating("gemm", a, b, c);
     }
@@ -83,10 +109,10 @@ public final class ArgumentChecks {
   private void halfOperands(String operation, Tensor b, Tensor c) {
     present(operation, b);
     present(operation, c);
-    if (b.dtype() != DType.BF16 || c.dtype() != DType.F32) {
+    if (b.dtype() != DType.BF16 || (c.dtype() != DType.F32 && c.dtype() != DType.BF16)) {
       throw new IllegalArgumentException(
           operation
-              + ": a is BF16, so b should be BF16 and c F32, not "
+              + ": a is BF16, so b should be BF16 and c F32 or BF16, not "
               + b.dtype()
               + " and "
               + c.dtype());
@@ -96,14 +122,15 @@ public final class ArgumentChecks {
   /// Rules of [Backend#gemmBias].
   public void gemmBias(Gemm spec, Tensor a, Tensor b, Tensor bias, Tensor c) {
     gemm(spec, a, b, c);
-    floating("gemmBias", c, bias);
+    wide("gemmBias", "bias", bias, c);
     shape("gemmBias", "bias", bias, c.shape().dim(1));
     apart("gemmBias", c, bias);
   }
 
   /// Rules of [Backend#columnSums].
   public void columnSums(Tensor x, Tensor out) {
-    floating("columnSums", x, out);
+    withHalf.floating("columnSums", x);
+    wide("columnSums", "out", out, x);
     rank("columnSums", "x", x, 2);
     shape("columnSums", "out", out, x.shape().dim(1));
     apart("columnSums", out, x);
@@ -175,7 +202,8 @@ public final class ArgumentChecks {
 
   /// Rules of [Backend#attention].
   public void attention(Attention spec, Tensor qkv, Tensor out, Tensor logSumExp) {
-    floating("attention", qkv, out, logSumExp);
+    withHalf.floating("attention", qkv, out);
+    wide("attention", "logSumExp", logSumExp, qkv);
     attentionShapes("attention", spec, qkv, out, logSumExp);
     apart("attention", out, qkv, logSumExp);
     apart("attention", logSumExp, qkv);
@@ -185,7 +213,8 @@ public final class ArgumentChecks {
   public void attentionBackward(
       Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv) {
     String operation = "attentionBackward";
-    floating(operation, qkv, out, logSumExp, dout, dqkv);
+    withHalf.floating(operation, qkv, out, dout, dqkv);
+    wide(operation, "logSumExp", logSumExp, qkv);
     attentionShapes(operation, spec, qkv, out, logSumExp);
     shape(operation, "dout", dout, out.shape().dims());
     shape(operation, "dqkv", dqkv, qkv.shape().dims());
@@ -285,6 +314,16 @@ public final class ArgumentChecks {
         throw new IllegalArgumentException(
             operation + ": shapes " + first.shape() + " and " + other.shape() + " should be equal");
       }
+    }
+  }
+
+  /// `x` has the dtype of `like`, or F32 where that is BF16.
+  private void wide(String operation, String name, Tensor x, Tensor like) {
+    present(operation, x);
+    DType expected = like.dtype() == DType.BF16 ? DType.F32 : like.dtype();
+    if (x.dtype() != expected) {
+      throw new IllegalArgumentException(
+          operation + ": " + name + " has dtype " + x.dtype() + ", expected " + expected);
     }
   }
 

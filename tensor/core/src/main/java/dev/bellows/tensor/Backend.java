@@ -54,10 +54,10 @@ public interface Backend extends AutoCloseable {
   /// `x *= factor`.
   void scale(Tensor x, double factor);
 
-  /// `y = gelu(x)`, tanh form (Hendrycks and Gimpel 2016), as GPT-2 uses it.
+  /// `y = gelu(x)`, tanh form (Hendrycks and Gimpel 2016), as GPT-2 uses it; also in BF16.
   void gelu(Tensor x, Tensor y);
 
-  /// `dx = dy * gelu'(x)`; `dx` may be `dy`.
+  /// `dx = dy * gelu'(x)`; `dx` may be `dy`. Also in BF16.
   void geluBackward(Tensor x, Tensor dy, Tensor dx);
 
   /// `y = max(x, 0)`.
@@ -69,13 +69,13 @@ public interface Backend extends AutoCloseable {
   // Products
 
   /// `c = op(a) op(b)`, or `c += …` when the spec accumulates. `op(a)` is [M, K], `op(b)` [K, N], `c` [M, N]. `a` and `b` may both be BF16;
-  /// `c`, a bias and the sums are F32 then.
+  /// the sums and a bias are F32 then, and `c` is F32, or BF16 where nothing accumulates.
   void gemm(Gemm spec, Tensor a, Tensor b, Tensor c);
 
   /// The same with `bias` [N] added to each row of the product.
   void gemmBias(Gemm spec, Tensor a, Tensor b, Tensor bias, Tensor c);
 
-  /// `out[n] = sum over m of x[m, n]` (or `+=`), summed over fixed row blocks in order. Shapes: `x` [M, N], `out` [N].
+  /// `out[n] = sum over m of x[m, n]` (or `+=`), summed over fixed row blocks in order. Shapes: `x` [M, N], also BF16, `out` [N], F32 then.
   void columnSums(Tensor x, Tensor out, boolean accumulate);
 
   // Layers
@@ -113,7 +113,8 @@ public interface Backend extends AutoCloseable {
 
   /// Scaled dot-product attention, softmax(q kᵀ / sqrt(headWidth)) v per head, causal when the spec says so, without a time × time tensor
   /// in memory (Dao et al. 2022). Shapes: `qkv` [batch·time, (heads + 2·keyValueHeads)·headWidth], each row all query heads, then all key
-  /// heads, then all value heads; query head h reads key and value head h / (heads / keyValueHeads); `out` [batch·time, heads·headWidth]; `logSumExp` [batch·heads·time] is kept for backward.
+  /// heads, then all value heads; query head h reads key and value head h / (heads / keyValueHeads); `out` [batch·time, heads·headWidth]; `logSumExp` [batch·heads·time] is kept for backward. `qkv` and `out` may
+  /// be BF16; `logSumExp` and the sums are F32 then, and the probabilities may be rounded to BF16 as operands of a product.
   void attention(Attention spec, Tensor qkv, Tensor out, Tensor logSumExp);
 
   /// Gradient of [#attention]; `dqkv` has the shape of `qkv` and is overwritten.

@@ -78,13 +78,13 @@ public final class ReferenceBackend implements Backend {
 
   @Override
   public void gelu(Tensor x, Tensor y) {
-    checks.activation("gelu", x, y);
+    checks.gelu(x, y);
     map(x, y, value -> 0.5 * value * (1 + StrictMath.tanh(geluArgument(value))));
   }
 
   @Override
   public void geluBackward(Tensor x, Tensor dy, Tensor dx) {
-    checks.activationBackward("geluBackward", x, dy, dx);
+    checks.geluBackward(x, dy, dx);
     zip(x, dy, dx, (value, gradient) -> gradient * geluDerivative(value));
   }
 

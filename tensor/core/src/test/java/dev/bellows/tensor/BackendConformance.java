@@ -69,13 +69,23 @@ public abstract class BackendConformance {
             ElementwiseCases.updates(),
             LayerCases.products(),
             backends.getFirst().productTypes().contains(DType.BF16)
-                ? LayerCases.halfProducts()
+                ? halfCases()
                 : List.<OperationCase>of(),
             LayerCases.columnSums(),
             LayerCases.layerNorms(),
             LayerCases.embeddings(),
             LayerCases.losses(),
             LayerCases.attentions())
+        .flatMap(List::stream)
+        .toList();
+  }
+
+  private static List<OperationCase> halfCases() {
+    return Stream.of(
+            ElementwiseCases.halfActivations(),
+            LayerCases.halfProducts(),
+            LayerCases.halfColumnSums(),
+            LayerCases.halfAttentions())
         .flatMap(List::stream)
         .toList();
   }

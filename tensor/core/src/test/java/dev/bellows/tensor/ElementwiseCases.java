@@ -115,6 +115,34 @@ final class ElementwiseCases {
     }
   }
 
+  static List<OperationCase> halfActivations() {
+    List<OperationCase> cases = new ArrayList<>();
+    for (int n : SIZES) {
+      TestData data = new TestData("activations " + n);
+      float[] x = data.normals(n, 0, 3);
+      float[] dy = data.normals(n);
+      // A value near the middle of two BF16 numbers may be rounded to either; they are at most 2^-7
+      // of its size apart. The F32 error in front of
+      // the rounding is far smaller.
+      Tolerance tolerance =
+          (i, expected) -> 0x1.0p-7 * Math.abs(expected) + 0x1.0p-18 * Math.abs(x[i]);
+      Tolerance slope =
+          (i, expected) -> 0x1.0p-7 * Math.abs(expected) + 0x1.0p-18 * (1 + Math.abs(dy[i]));
+      cases.add(
+          OperationCase.of("gelu", DType.BF16, n)
+              .input("x", DType.BF16, x, n)
+              .output("y", DType.BF16, tolerance, n)
+              .call((b, t) -> b.gelu(t.apply("x"), t.apply("y"))));
+      cases.add(
+          OperationCase.of("geluBackward", DType.BF16, n)
+              .input("x", DType.BF16, x, n)
+              .input("dy", DType.BF16, dy, n)
+              .output("dx", DType.BF16, slope, n)
+              .call((b, t) -> b.geluBackward(t.apply("x"), t.apply("dy"), t.apply("dx"))));
+    }
+    return cases;
+  }
+
   static List<OperationCase> activations() {
     List<OperationCase> cases = new ArrayList<>();
     for (int n : SIZES) {

@@ -49,21 +49,25 @@ final class LayerCases {
     for (int[] size : sizes) {
       for (int flags = 0; flags < 16; flags++) {
         Gemm spec = new Gemm((flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0);
-        cases.add(product(DType.BF16, size[0], size[1], size[2], spec, (flags & 8) != 0));
+        boolean biased = (flags & 8) != 0;
+        cases.add(product(DType.BF16, DType.F32, size[0], size[1], size[2], spec, biased));
+        if (!spec.accumulate()) {
+          cases.add(product(DType.BF16, DType.BF16, size[0], size[1], size[2], spec, biased));
+        }
       }
     }
     return cases;
   }
 
   private static OperationCase product(int m, int n, int k, Gemm spec, boolean biased) {
-    return product(DType.F32, m, n, k, spec, biased);
+    return product(DType.F32, DType.F32, m, n, k, spec, biased);
   }
 
   private static OperationCase product(
-      DType operands, int m, int n, int k, Gemm spec, boolean biased) {
+      DType operands, DType result, int m, int n, int k, Gemm spec, boolean biased) {
     TestData data = new TestData("gemm " + m + " " + n + " " + k);
     OperationCase.Builder builder =
-        OperationCase.of(biased ? "gemmBias" : "gemm", operands, m, n, k, spec)
+        OperationCase.of(biased ? "gemmBias" : "gemm", operands, result, m, n, k, spec)
             .input(
                 "a",
                 operands,
@@ -75,15 +79,33 @@ final class LayerCases {
                 data.normals((long) k * n),
                 spec.transposeB() ? new long[] {n, k} : new long[] {k, n});
     builder = biased ? builder.input("bias", data.normals(n), n) : builder;
-    Tolerance tolerance = Tolerance.normalSum(k + 2);
+    Tolerance sum = Tolerance.normalSum(k + 2);
+    // A sum near the middle of two BF16 numbers may be rounded to either; they are at most 2^-7 of
+    // its size apart.
+    Tolerance tolerance =
+        result == DType.BF16 ? (i, c) -> sum.at(i, c) + 0x1.0p-7 * Math.abs(c) : sum;
     builder =
         spec.accumulate()
             ? builder.updated("c", data.normals((long) m * n), tolerance, m, n)
-            : builder.output("c", tolerance, m, n);
+            : builder.output("c", result, tolerance, m, n);
     return biased
         ? builder.call(
             (b, t) -> b.gemmBias(spec, t.apply("a"), t.apply("b"), t.apply("bias"), t.apply("c")))
         : builder.call((b, t) -> b.gemm(spec, t.apply("a"), t.apply("b"), t.apply("c")));
+  }
+
+  static List<OperationCase> halfColumnSums() {
+    List<OperationCase> cases = new ArrayList<>();
+    for (int[] size : new int[][] {{0, 5}, {1, 1}, {63, 7}, {65, 257}, {1025, 33}}) {
+      TestData data = new TestData("columnSums " + Arrays.toString(size));
+      cases.add(
+          OperationCase.of("columnSums", DType.BF16, size[0], size[1])
+              .input("x", DType.BF16, data.normals((long) size[0] * size[1]), size[0], size[1])
+              .breakDim(1)
+              .output("out", Tolerance.normalSum(size[0] + 1), size[1])
+              .call((b, t) -> b.columnSums(t.apply("x"), t.apply("out"), false)));
+    }
+    return cases;
   }
 
   static List<OperationCase> columnSums() {
@@ -322,7 +344,26 @@ final class LayerCases {
     return cases;
   }
 
+  /// Attention in BF16.
+  static List<OperationCase> halfAttentions() {
+    List<OperationCase> cases = new ArrayList<>();
+    for (Attention spec :
+        List.of(
+            new Attention(1, 1, 1, 1, 1, true),
+            new Attention(2, 7, 3, 3, 5, true),
+            new Attention(3, 64, 2, 1, 32, true),
+            new Attention(1, 65, 4, 2, 64, false),
+            new Attention(2, 130, 6, 2, 8, true))) {
+      cases.addAll(attention(DType.BF16, spec, 1));
+    }
+    return cases;
+  }
+
   private static List<OperationCase> attention(Attention spec, double deviation) {
+    return attention(DType.F32, spec, deviation);
+  }
+
+  private static List<OperationCase> attention(DType dtype, Attention spec, double deviation) {
     TestData data = new TestData(spec.toString());
     int rows = spec.batch() * spec.time();
     int width = spec.heads() * spec.headWidth();
@@ -332,11 +373,19 @@ final class LayerCases {
     // and sums grow like square roots.
     double units = 2 * (Math.sqrt(spec.headWidth()) + Math.sqrt(spec.time()) + 8);
     double steepness = 1 + deviation * deviation;
+    // A BF16 has 8 bits: rounding a probability, and the result, costs 2^15 half units of an F32
+    // each.
+    double rounding = dtype == DType.BF16 ? 0x1p16 : 0;
     List<OperationCase> cases = new ArrayList<>();
     OperationCase forward =
-        OperationCase.of("attention", spec, deviation)
-            .input("qkv", qkv, rows, spec.packedWidth())
-            .output("out", Tolerance.f32(units * steepness, 2 * deviation), rows, width)
+        OperationCase.of("attention", dtype, spec, deviation)
+            .input("qkv", dtype, qkv, rows, spec.packedWidth())
+            .output(
+                "out",
+                dtype,
+                Tolerance.f32(units * steepness + rounding, 2 * deviation),
+                rows,
+                width)
             .output("logSumExp", Tolerance.f32(units, 4 * steepness), (long) rows * spec.heads())
             .call(
                 (b, t) -> b.attention(spec, t.apply("qkv"), t.apply("out"), t.apply("logSumExp")));
@@ -346,16 +395,20 @@ final class LayerCases {
       kept = OperationRunner.run(reference, forward, 0, false);
     }
     cases.add(
-        OperationCase.of("attentionBackward", spec, deviation)
-            .input("qkv", qkv, rows, spec.packedWidth())
-            .input("out", OperationRunner.floats(kept.contents().get("out")), rows, width)
+        OperationCase.of("attentionBackward", dtype, spec, deviation)
+            .input("qkv", dtype, qkv, rows, spec.packedWidth())
+            .raw("out", dtype, OperationCase.Role.INPUT, kept.contents().get("out"), rows, width)
             .input(
                 "logSumExp",
                 OperationRunner.floats(kept.contents().get("logSumExp")),
                 (long) rows * spec.heads())
-            .input("dout", dout, rows, width)
+            .input("dout", dtype, dout, rows, width)
             .output(
-                "dqkv", Tolerance.f32(units * steepness, 4 * steepness), rows, spec.packedWidth())
+                "dqkv",
+                dtype,
+                Tolerance.f32(units * steepness + rounding, 4 * steepness),
+                rows,
+                spec.packedWidth())
             .call(
                 (b, t) ->
                     b.attentionBackward(

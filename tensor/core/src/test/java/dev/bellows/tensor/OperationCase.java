@@ -103,13 +103,26 @@ record OperationCase(String name, List<Argument> arguments, Call call, Tolerance
     }
 
     Builder raw(String argument, DType dtype, Role role, byte[] content) {
-      return add(argument, dtype, content, role, Tolerance.EXACT, content.length / dtype.bytes());
+      return raw(argument, dtype, role, content, content.length / dtype.bytes());
+    }
+
+    Builder raw(String argument, DType dtype, Role role, byte[] content, long... dims) {
+      return add(argument, dtype, content, role, Tolerance.EXACT, dims);
     }
 
     Builder output(String argument, Tolerance tolerance, long... dims) {
       float[] values = new float[(int) Shape.of(dims).elements()];
       Arrays.fill(values, Float.NaN);
       return add(argument, DType.F32, bytes(values), Role.OUTPUT, tolerance, dims);
+    }
+
+    Builder output(String argument, DType dtype, Tolerance tolerance, long... dims) {
+      if (dtype == DType.F32) {
+        return output(argument, tolerance, dims);
+      }
+      byte[] content = new byte[(int) Shape.of(dims).elements() * dtype.bytes()];
+      Arrays.fill(content, (byte) -1);
+      return add(argument, dtype, content, Role.OUTPUT, tolerance, dims);
     }
 
     Builder updated(String argument, float[] values, Tolerance tolerance, long... dims) {

@@ -13,17 +13,20 @@ import java.util.Map;
 
 /// Attention in blocks (Dao et al. 2022): one tile for each sequence and head, probabilities recomputed in the backward pass.
 ///
-/// Queries, keys and values are read where they lie in the packed rows.
+/// Queries, keys and values are read where they lie in the packed rows. F32 results are summed where they lie, BF16 results in F32 in the
+/// worker's scratch, and rounded once.
 final class AttentionPass implements AutoCloseable {
   private static final int BLOCK = AttentionPlan.QUERY_BLOCK;
 
   /// Bytes from a row's running maximum to its running sum.
   private static final long SUMS = 4L * BLOCK;
 
+  private record Key(Attention spec, boolean half) {}
+
   private final ComputeTeam team;
   private final Products products;
   private final Workspace scratch;
-  private final Map<Attention, AttentionPlan> plans = new HashMap<>();
+  private final Map<Key, AttentionPlan> plans = new HashMap<>();
 
   AttentionPass(ComputeTeam team, Products products, MemoryPool memory) {
     this.team = team;
@@ -31,9 +34,11 @@ final class AttentionPass implements AutoCloseable {
     this.scratch = new Workspace(memory, team.threads());
   }
 
-  private AttentionPlan plan(Attention spec) {
-    AttentionPlan plan = plans.computeIfAbsent(spec, key -> new AttentionPlan(key, products));
-    scratch.require(2 * plan.blockBytes() + 2 * SUMS);
+  private AttentionPlan plan(Attention spec, boolean half) {
+    AttentionPlan plan =
+        plans.computeIfAbsent(
+            new Key(spec, half), key -> new AttentionPlan(key.spec, key.half, products));
+    scratch.require(2 * SUMS + plan.scratchBytes());
     return plan;
   }
 
@@ -48,8 +53,8 @@ final class AttentionPass implements AutoCloseable {
     plans.clear();
   }
 
-  void forward(Attention spec, long qkv, long out, long logSumExp) {
-    AttentionPlan plan = plan(spec);
+  void forward(Attention spec, boolean half, long qkv, long out, long logSumExp) {
+    AttentionPlan plan = plan(spec, half);
     List<ForwardStep> steps = plan.forward();
     team.run(
         isLarge(spec),
@@ -66,38 +71,60 @@ final class AttentionPass implements AutoCloseable {
       long qkv,
       long out,
       long logSumExp) {
+    int bytes = plan.half() ? 2 : 4;
     int batch = tile / spec.heads();
     int head = tile % spec.heads();
-    long query = query(spec, qkv, batch, head);
-    long key = key(spec, qkv, batch, head / (spec.heads() / spec.keyValueHeads()));
-    long value = key + 4L * spec.keyValueHeads() * spec.headWidth();
-    long result = output(spec, out, batch, head);
-    long rowBytes = 4L * spec.packedWidth();
-    long outBytes = 4L * spec.heads() * spec.headWidth();
-    long scores = scratch.address(worker);
-    long state = scores + 2 * plan.blockBytes();
+    AttentionHead operands = AttentionHead.packed(spec, bytes, qkv, batch, head);
+    long result = AttentionHead.output(spec, bytes, out, batch, head);
+    long resultBytes = (long) bytes * spec.heads() * spec.headWidth();
+    long state = scratch.address(worker);
+    long scores = state + 2 * SUMS;
+    long halves = scores + 2 * plan.blockBytes();
+    long sums = halves + plan.blockBytes();
+    long targetBytes = 4L * plan.outStride();
     for (int i = 0; i < steps.size(); i++) {
       ForwardStep step = steps.get(i);
-      long target = result + outBytes * step.row();
+      long rows = result + resultBytes * step.row();
+      long target = plan.half() ? sums : rows;
       products.execute(
           step.scores(),
           worker,
-          query + rowBytes * step.row(),
-          key + rowBytes * step.column(),
+          operands.query(step.row()),
+          operands.key(step.column()),
           0,
           scores);
-      softmaxRows(spec, step, scores, 4L * plan.stride(), state, target, outBytes);
-      products.execute(step.values(), worker, scores, value + rowBytes * step.column(), 0, target);
+      softmaxRows(spec, step, scores, 4L * plan.stride(), state, target, targetBytes);
+      products.execute(
+          step.values(),
+          worker,
+          operand(plan, scores, halves, step.rows(), step.columns()),
+          operands.value(step.column()),
+          0,
+          target);
       if (i + 1 == steps.size() || steps.get(i + 1).row() != step.row()) {
         finishRows(
             spec,
             step,
             state,
             target,
-            outBytes,
+            targetBytes,
+            rows,
+            resultBytes,
             logSumExp + 4L * ((long) tile * spec.time() + step.row()));
       }
     }
+  }
+
+  /// A block of scores as an operand: itself, or rounded to BF16 into `halves`.
+  private static long operand(AttentionPlan plan, long block, long halves, int rows, int columns) {
+    if (!plan.half()) {
+      return block;
+    }
+    for (int r = 0; r < rows; r++) {
+      long start = (long) r * plan.stride();
+      HalfKernels.scaleTo(block + 4 * start, 1, halves + 2 * start, columns);
+    }
+    return halves;
   }
 
   private static void softmaxRows(
@@ -107,7 +134,7 @@ final class AttentionPass implements AutoCloseable {
       long stride,
       long state,
       long target,
-      long outBytes) {
+      long targetBytes) {
     float scale = scale(spec);
     for (int r = 0; r < step.rows(); r++) {
       int visible = visible(spec, step.row() + r, step.column(), step.columns());
@@ -119,23 +146,35 @@ final class AttentionPass implements AutoCloseable {
           step.column() == 0,
           state + 4L * r,
           SUMS,
-          target + outBytes * r,
+          target + targetBytes * r,
           spec.headWidth());
     }
   }
 
   private static void finishRows(
-      Attention spec, ForwardStep step, long state, long target, long outBytes, long logSumExp) {
+      Attention spec,
+      ForwardStep step,
+      long state,
+      long sums,
+      long sumBytes,
+      long rows,
+      long rowBytes,
+      long logSumExp) {
     for (int r = 0; r < step.rows(); r++) {
       float maximum = ALL.get(JAVA_FLOAT, state + 4L * r);
       float sum = ALL.get(JAVA_FLOAT, state + SUMS + 4L * r);
-      ElementwiseKernels.scale(target + outBytes * r, spec.headWidth(), 1 / sum);
+      if (sums == rows) {
+        ElementwiseKernels.scale(rows + rowBytes * r, spec.headWidth(), 1 / sum);
+      } else {
+        HalfKernels.scaleTo(sums + sumBytes * r, 1 / sum, rows + rowBytes * r, spec.headWidth());
+      }
       ALL.set(JAVA_FLOAT, logSumExp + 4L * r, (float) (maximum + StrictMath.log(sum)));
     }
   }
 
-  void backward(Attention spec, long qkv, long out, long logSumExp, long dout, long dqkv) {
-    AttentionPlan plan = plan(spec);
+  void backward(
+      Attention spec, boolean half, long qkv, long out, long logSumExp, long dout, long dqkv) {
+    AttentionPlan plan = plan(spec, half);
     List<BackwardStep> steps = plan.backward();
     // Heads that share keys add to the same gradients, so one tile takes them all, in order.
     int group = spec.heads() / spec.keyValueHeads();
@@ -143,11 +182,14 @@ final class AttentionPass implements AutoCloseable {
         isLarge(spec),
         spec.batch() * spec.keyValueHeads(),
         (tile, worker) -> {
+          int batch = tile / spec.keyValueHeads();
           for (int i = 0; i < group; i++) {
-            int batch = tile / spec.keyValueHeads();
             int head = tile % spec.keyValueHeads() * group + i;
             backwardHead(
                 spec, plan, steps, batch, head, i == 0, worker, qkv, out, logSumExp, dout, dqkv);
+            if (half) {
+              roundGradients(spec, plan, batch, head, i + 1 == group, worker, dqkv);
+            }
           }
         });
   }
@@ -165,57 +207,93 @@ final class AttentionPass implements AutoCloseable {
       long logSumExp,
       long dout,
       long dqkv) {
-    int shared = head / (spec.heads() / spec.keyValueHeads());
-    long valueOffset = 4L * spec.keyValueHeads() * spec.headWidth();
-    long query = query(spec, qkv, batch, head);
-    long key = key(spec, qkv, batch, shared);
-    long queryGradient = query(spec, dqkv, batch, head);
-    long keyGradient = key(spec, dqkv, batch, shared);
-    long rowBytes = 4L * spec.packedWidth();
-    long outBytes = 4L * spec.heads() * spec.headWidth();
+    int bytes = plan.half() ? 2 : 4;
+    AttentionHead operands = AttentionHead.packed(spec, bytes, qkv, batch, head);
+    AttentionHead results =
+        plan.half()
+            ? sums(spec, plan, worker)
+            : AttentionHead.packed(spec, bytes, dqkv, batch, head);
+    long rowBytes = (long) bytes * spec.heads() * spec.headWidth();
+    long outputs = AttentionHead.output(spec, bytes, out, batch, head);
+    long outputGradients = AttentionHead.output(spec, bytes, dout, batch, head);
     long logSums = logSumExp + 4L * ((long) batch * spec.heads() + head) * spec.time();
-    long scores = scratch.address(worker);
+    long deltas = scratch.address(worker);
+    long scores = deltas + 2 * SUMS;
     long gradients = scores + plan.blockBytes();
-    long deltas = gradients + plan.blockBytes();
+    long halves = gradients + plan.blockBytes();
     for (int i = 0; i < steps.size(); i++) {
       BackwardStep step = steps.get(i);
-      long q = query + rowBytes * step.row();
-      long k = key + rowBytes * step.column();
-      long dk = keyGradient + rowBytes * step.column();
-      long rowGradient = output(spec, dout, batch, head) + outBytes * step.row();
+      long q = operands.query(step.row());
+      long k = operands.key(step.column());
+      long rowGradient = outputGradients + rowBytes * step.row();
       if (step.column() == 0) {
         deltas(
+            plan.half(),
             rowGradient,
-            output(spec, out, batch, head) + outBytes * step.row(),
-            outBytes,
+            outputs + rowBytes * step.row(),
+            rowBytes,
             step.rows(),
             spec.headWidth(),
             deltas);
       }
       products.execute(step.scores(), worker, q, k, 0, scores);
-      products.execute(step.probabilities(), worker, rowGradient, k + valueOffset, 0, gradients);
+      products.execute(
+          step.probabilities(), worker, rowGradient, operands.value(step.column()), 0, gradients);
       gradientRows(
           spec, step, scores, gradients, 4L * plan.stride(), logSums + 4L * step.row(), deltas);
       products.execute(
           firstOfGroup ? step.firstValues() : step.values(),
           worker,
-          scores,
+          operand(plan, scores, halves, step.rows(), step.columns()),
           rowGradient,
           0,
-          dk + valueOffset);
-      products.execute(firstOfGroup ? step.firstKeys() : step.keys(), worker, gradients, q, 0, dk);
+          results.value(step.column()));
+      long scoreGradients = operand(plan, gradients, halves, step.rows(), step.columns());
       products.execute(
-          step.queries(), worker, gradients, k, 0, queryGradient + rowBytes * step.row());
+          firstOfGroup ? step.firstKeys() : step.keys(),
+          worker,
+          scoreGradients,
+          q,
+          0,
+          results.key(step.column()));
+      products.execute(step.queries(), worker, scoreGradients, k, 0, results.query(step.row()));
+    }
+  }
+
+  private AttentionHead sums(Attention spec, AttentionPlan plan, int worker) {
+    long base = scratch.address(worker) + 2 * SUMS + 3 * plan.blockBytes();
+    return AttentionHead.sums(spec, base, plan.headBytes());
+  }
+
+  /// Rounds the sums of a head's query gradients, and after the last head of a group those of its keys and values.
+  private void roundGradients(
+      Attention spec,
+      AttentionPlan plan,
+      int batch,
+      int head,
+      boolean lastOfGroup,
+      int worker,
+      long dqkv) {
+    AttentionHead sums = sums(spec, plan, worker);
+    AttentionHead results = AttentionHead.packed(spec, 2, dqkv, batch, head);
+    int width = spec.headWidth();
+    for (int t = 0; t < spec.time(); t++) {
+      HalfKernels.scaleTo(sums.query(t), 1, results.query(t), width);
+      if (lastOfGroup) {
+        HalfKernels.scaleTo(sums.key(t), 1, results.key(t), width);
+        HalfKernels.scaleTo(sums.value(t), 1, results.value(t), width);
+      }
     }
   }
 
   /// `deltas[r] = dout[r] · out[r]`.
-  private static void deltas(long dout, long out, long outBytes, int rows, int width, long deltas) {
+  private static void deltas(
+      boolean half, long dout, long out, long rowBytes, int rows, int width, long deltas) {
     for (int r = 0; r < rows; r++) {
-      ALL.set(
-          JAVA_FLOAT,
-          deltas + 4L * r,
-          AttentionKernels.dot(dout + outBytes * r, out + outBytes * r, width));
+      long a = dout + rowBytes * r;
+      long b = out + rowBytes * r;
+      float delta = half ? HalfKernels.dot(a, b, width) : AttentionKernels.dot(a, b, width);
+      ALL.set(JAVA_FLOAT, deltas + 4L * r, delta);
     }
   }
 
@@ -250,19 +328,6 @@ final class AttentionPass implements AutoCloseable {
 
   private static float scale(Attention spec) {
     return (float) (1 / Math.sqrt(spec.headWidth()));
-  }
-
-  private static long query(Attention spec, long base, int batch, int head) {
-    return base
-        + 4L * ((long) batch * spec.time() * spec.packedWidth() + (long) head * spec.headWidth());
-  }
-
-  private static long key(Attention spec, long base, int batch, int head) {
-    return query(spec, base, batch, spec.heads() + head);
-  }
-
-  private static long output(Attention spec, long base, int batch, int head) {
-    return base + 4L * ((long) batch * spec.time() * spec.heads() + head) * spec.headWidth();
   }
 
   @Override

@@ -45,18 +45,28 @@ final class AttentionPlan {
       MatrixProduct values) {}
 
   private final Attention spec;
+  private final boolean half;
   private final Products products;
   private final int packed;
   private final int outWidth;
   private final int stride;
+
+  /// Floats from one row of an output, or of a gradient, to the next: in place, or in the scratch where BF16 results are summed.
+  private final int outStride;
+
+  private final int gradientStride;
   private List<ForwardStep> forward = List.of();
   private List<BackwardStep> backward = List.of();
 
-  AttentionPlan(Attention spec, Products products) {
+  /// A plan for operands in BF16, or else in F32.
+  AttentionPlan(Attention spec, boolean half, Products products) {
     this.spec = spec;
+    this.half = half;
     this.products = products;
     this.packed = spec.packedWidth();
     this.outWidth = spec.heads() * spec.headWidth();
+    this.outStride = half ? spec.headWidth() : outWidth;
+    this.gradientStride = half ? spec.headWidth() : packed;
     // One vector more than the chunk: rows a power of two apart would fall into the same cache
     // sets.
     this.stride = TileGrid.ceilDivide(Math.min(KEY_CHUNK, spec.time()), 16) * 16 + 16;
@@ -67,9 +77,30 @@ final class AttentionPlan {
     return stride;
   }
 
+  boolean half() {
+    return half;
+  }
+
+  /// Floats from one row that the products write of an output to the next.
+  int outStride() {
+    return outStride;
+  }
+
   /// Bytes of one block of scores.
   long blockBytes() {
     return 4L * QUERY_BLOCK * stride;
+  }
+
+  /// Bytes of one head's gradients of queries, keys or values in F32.
+  long headBytes() {
+    return 4L * spec.time() * spec.headWidth();
+  }
+
+  /// Scratch bytes of one worker beside the rows' states: two blocks of scores; for BF16 also a rounded block, and the F32 sums of one
+  /// head's gradients or of one block of outputs.
+  long scratchBytes() {
+    long sums = Math.max(3 * headBytes(), 4L * QUERY_BLOCK * spec.headWidth());
+    return 2 * blockBytes() + (half ? blockBytes() + sums : 0);
   }
 
   /// The forward steps, chunks of one block of queries one after the other.
@@ -87,7 +118,7 @@ final class AttentionPlan {
                   column,
                   columns,
                   scores(rows, columns),
-                  weighted(rows, columns, outWidth, column > 0)));
+                  weighted(rows, columns, outStride, column > 0)));
         }
       }
       forward = List.copyOf(steps);
@@ -123,6 +154,7 @@ final class AttentionPlan {
         scores(rows, columns),
         products.prepare(
             new ProductShape(
+                half,
                 false,
                 rows,
                 columns,
@@ -134,7 +166,7 @@ final class AttentionPlan {
                 stride,
                 false,
                 false)),
-        weighted(rows, columns, packed, column > 0),
+        weighted(rows, columns, gradientStride, column > 0),
         last ? transposed(rows, columns, packed, false) : keys,
         keys,
         last ? transposed(rows, columns, outWidth, false) : values,
@@ -149,6 +181,7 @@ final class AttentionPlan {
   private MatrixProduct scores(int rows, int columns) {
     return products.prepare(
         new ProductShape(
+            half,
             false,
             rows,
             columns,
@@ -166,6 +199,7 @@ final class AttentionPlan {
   private MatrixProduct weighted(int rows, int columns, int ldc, boolean accumulate) {
     return products.prepare(
         new ProductShape(
+            half,
             false,
             rows,
             spec.headWidth(),
@@ -183,6 +217,7 @@ final class AttentionPlan {
   private MatrixProduct transposed(int rows, int columns, int ldb, boolean accumulate) {
     return products.prepare(
         new ProductShape(
+            half,
             false,
             columns,
             spec.headWidth(),
@@ -191,7 +226,7 @@ final class AttentionPlan {
             stride,
             false,
             ldb,
-            packed,
+            gradientStride,
             false,
             accumulate));
   }

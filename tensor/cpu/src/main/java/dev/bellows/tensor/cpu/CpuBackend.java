@@ -25,6 +25,9 @@ public final class CpuBackend implements Backend {
   /// Elements of one tile of an element-wise operation; less runs on the caller alone.
   private static final int RUN = 32768;
 
+  /// Elements of a BF16 operand that are widened at once; divides [#RUN].
+  private static final int CHUNK = 2048;
+
   /// At most so many partial sums of row blocks are combined.
   private static final int ROW_BLOCKS = 64;
 
@@ -38,6 +41,7 @@ public final class CpuBackend implements Backend {
   private final Products products;
   private final AttentionPass attention;
   private final Workspace partials = new Workspace(memory, 1);
+  private final Workspace chunks;
   private boolean closed;
 
   /// A backend of `threads` threads, the caller included. The provider has checked the requirements.
@@ -45,6 +49,7 @@ public final class CpuBackend implements Backend {
     this.threads = threads;
     this.team = new ComputeTeam(threads, () -> OneDnn.setOpenMpThreads(1));
     this.products = new Products(team, memory);
+    this.chunks = new Workspace(memory, threads);
     this.attention = new AttentionPass(team, products, memory);
   }
 
@@ -115,6 +120,27 @@ public final class CpuBackend implements Backend {
         });
   }
 
+  /// A part of an element-wise operation on BF16: elements `start` to `start + n`, at most [#CHUNK], with room for two chunks of floats.
+  @FunctionalInterface
+  private interface HalfRun {
+    void run(long start, int n, long floats);
+  }
+
+  /// Runs an F32 kernel on BF16 elements: a chunk is widened into the first-level cache, computed and rounded. Kernels that did all of it in
+  /// one loop were beyond the compiler's budget.
+  private void throughFloats(long elements, HalfRun run) {
+    chunks.require(8L * CHUNK);
+    int tiles = Math.toIntExact((elements + RUN - 1) / RUN);
+    team.run(
+        tiles,
+        (tile, worker) -> {
+          long end = Math.min((tile + 1L) * RUN, elements);
+          for (long start = (long) tile * RUN; start < end; start += CHUNK) {
+            run.run(start, (int) Math.min(CHUNK, end - start), chunks.address(worker));
+          }
+        });
+  }
+
   @Override
   public void fill(Tensor x, double value) {
     checks.fill(x);
@@ -165,18 +191,40 @@ public final class CpuBackend implements Backend {
 
   @Override
   public void gelu(Tensor x, Tensor y) {
-    checks.activation("gelu", x, y);
+    checks.gelu(x, y);
     long a = at(x);
     long b = at(y);
+    if (x.dtype() == DType.BF16) {
+      throughFloats(
+          x.elements(),
+          (start, n, floats) -> {
+            HalfKernels.widen(a + 2 * start, floats, n);
+            ElementwiseKernels.gelu(floats, floats, n);
+            HalfKernels.scaleTo(floats, 1, b + 2 * start, n);
+          });
+      return;
+    }
     elementwise(x.elements(), (offset, n) -> ElementwiseKernels.gelu(a + offset, b + offset, n));
   }
 
   @Override
   public void geluBackward(Tensor x, Tensor dy, Tensor dx) {
-    checks.activationBackward("geluBackward", x, dy, dx);
+    checks.geluBackward(x, dy, dx);
     long a = at(x);
     long b = at(dy);
     long c = at(dx);
+    if (x.dtype() == DType.BF16) {
+      throughFloats(
+          x.elements(),
+          (start, n, floats) -> {
+            long gradients = floats + 4L * CHUNK;
+            HalfKernels.widen(a + 2 * start, floats, n);
+            HalfKernels.widen(b + 2 * start, gradients, n);
+            ElementwiseKernels.geluBackward(floats, gradients, gradients, n);
+            HalfKernels.scaleTo(gradients, 1, c + 2 * start, n);
+          });
+      return;
+    }
     elementwise(
         x.elements(),
         (offset, n) -> ElementwiseKernels.geluBackward(a + offset, b + offset, c + offset, n));
@@ -221,12 +269,26 @@ public final class CpuBackend implements Backend {
       return;
     }
     if (k == 0) {
-      emptyProduct(spec.accumulate(), bias, at(c), m, n);
+      if (c.dtype() == DType.BF16) {
+        emptyHalfProduct(bias, at(c), m, n);
+      } else {
+        emptyProduct(spec.accumulate(), bias, at(c), m, n);
+      }
       return;
     }
     int before = enterProducts();
     try {
-      products.gemm(spec, a.dtype() == DType.BF16, m, n, k, at(a), at(b), bias, at(c));
+      products.gemm(
+          spec,
+          a.dtype() == DType.BF16,
+          c.dtype() == DType.BF16,
+          m,
+          n,
+          k,
+          at(a),
+          at(b),
+          bias,
+          at(c));
     } finally {
       OneDnn.setOpenMpThreads(before);
     }
@@ -242,6 +304,13 @@ public final class CpuBackend implements Backend {
       if (bias != 0) {
         ElementwiseKernels.add(row, bias, row, n);
       }
+    }
+  }
+
+  private static void emptyHalfProduct(long bias, long c, int m, int n) {
+    ALL.asSlice(c, 2L * m * n).fill((byte) 0);
+    for (int i = 0; i < m && bias != 0; i++) {
+      HalfKernels.scaleTo(bias, 1, c + 2L * i * n, n);
     }
   }
 
@@ -274,8 +343,13 @@ public final class CpuBackend implements Backend {
         blocks,
         (tile, worker) -> {
           int first = tile * rows;
-          ReductionKernels.columns(
-              a + 4L * first * n, Math.min(rows, m - first), n, sums + 4L * tile * n);
+          int count = Math.min(rows, m - first);
+          long block = sums + 4L * tile * n;
+          if (x.dtype() == DType.BF16) {
+            HalfKernels.columns(a + 2L * first * n, count, n, block);
+          } else {
+            ReductionKernels.columns(a + 4L * first * n, count, n, block);
+          }
         });
     ReductionKernels.combine(sums, blocks, n, n, at(out), accumulate);
   }
@@ -405,7 +479,7 @@ public final class CpuBackend implements Backend {
     checks.attention(spec, qkv, out, logSumExp);
     int before = enterProducts();
     try {
-      attention.forward(spec, at(qkv), at(out), at(logSumExp));
+      attention.forward(spec, qkv.dtype() == DType.BF16, at(qkv), at(out), at(logSumExp));
     } finally {
       OneDnn.setOpenMpThreads(before);
     }
@@ -417,7 +491,8 @@ public final class CpuBackend implements Backend {
     checks.attentionBackward(spec, qkv, out, logSumExp, dout, dqkv);
     int before = enterProducts();
     try {
-      attention.backward(spec, at(qkv), at(out), at(logSumExp), at(dout), at(dqkv));
+      attention.backward(
+          spec, qkv.dtype() == DType.BF16, at(qkv), at(out), at(logSumExp), at(dout), at(dqkv));
     } finally {
       OneDnn.setOpenMpThreads(before);
     }
@@ -555,6 +630,7 @@ public final class CpuBackend implements Backend {
     attention.close();
     products.close();
     partials.close();
+    chunks.close();
     memory.close();
   }
 }

@@ -4,8 +4,11 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -16,6 +19,9 @@ import jdk.incubator.vector.VectorSpecies;
 final class Lanes {
   static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
   static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Short> HALVES =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
 
   /// Floats in one vector.
   static final int WIDTH = FLOATS.length();
@@ -65,6 +71,43 @@ final class Lanes {
 
   static void store(FloatVector vector, long address, VectorMask<Float> mask) {
     vector.intoMemorySegment(ALL, address, ORDER, mask);
+  }
+
+  /// As many BF16 numbers as a vector has floats.
+  static FloatVector loadHalf(long address) {
+    return widened(ShortVector.fromMemorySegment(HALVES, ALL, address, ORDER));
+  }
+
+  /// The first `count` of them; the others are 0 and not read.
+  static FloatVector loadHalf(long address, int count) {
+    return widened(
+        ShortVector.fromMemorySegment(HALVES, ALL, address, ORDER, HALVES.indexInRange(0, count)));
+  }
+
+  private static FloatVector widened(ShortVector halves) {
+    return ((IntVector) halves.convertShape(VectorOperators.S2I, INTS, 0))
+        .lanewise(VectorOperators.LSHL, 16)
+        .reinterpretAsFloats();
+  }
+
+  /// Rounds to BF16, to the nearest, ties to even. The NaNs that the processor makes have their low bits clear, so they stay NaNs.
+  static void storeHalf(FloatVector vector, long address) {
+    narrowed(vector).intoMemorySegment(ALL, address, ORDER);
+  }
+
+  /// The first `count` lanes.
+  static void storeHalf(FloatVector vector, long address, int count) {
+    narrowed(vector).intoMemorySegment(ALL, address, ORDER, HALVES.indexInRange(0, count));
+  }
+
+  private static ShortVector narrowed(FloatVector vector) {
+    IntVector bits = vector.reinterpretAsInts();
+    IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+    return (ShortVector)
+        bits.add(0x7FFF)
+            .add(odd)
+            .lanewise(VectorOperators.LSHR, 16)
+            .convertShape(VectorOperators.I2S, HALVES, 0);
   }
 
   /// The first `count` lanes.

@@ -25,7 +25,9 @@ final class MatrixProduct implements AutoCloseable {
     int type = shape.half() ? OneDnn.BF16 : OneDnn.F32;
     long a = matrix(type, shape.m(), shape.k(), shape.lda(), shape.transposeA());
     long b = matrix(type, shape.k(), shape.n(), shape.ldb(), shape.transposeB());
-    long c = OneDnn.matrix(OneDnn.F32, shape.m(), shape.n(), shape.ldc(), 1);
+    long c =
+        OneDnn.matrix(
+            shape.halfResult() ? OneDnn.BF16 : OneDnn.F32, shape.m(), shape.n(), shape.ldc(), 1);
     long row = bias ? OneDnn.matrix(OneDnn.F32, 1, shape.n(), shape.n(), 1) : 0;
     long attributes = OneDnn.attributes(shape.accumulate());
     long description = OneDnn.productDescription(engine, a, b, row, c, attributes);

@@ -1,8 +1,9 @@
 package dev.bellows.tensor.cpu;
 
-/// Everything a prepared product is made for: `c [m, n] (+)= op(a) op(b) (+ bias)` over row-major matrices, `c` and the bias in F32.
+/// Everything a prepared product is made for: `c [m, n] (+)= op(a) op(b) (+ bias)` over row-major matrices, the bias in F32.
 ///
 /// @param half a and b are BF16 instead of F32
+/// @param halfResult c is BF16 instead of F32
 /// @param m rows of c
 /// @param n columns of c
 /// @param k length of the sums
@@ -15,6 +16,7 @@ package dev.bellows.tensor.cpu;
 /// @param accumulate the product is added to what c holds
 record ProductShape(
     boolean half,
+    boolean halfResult,
     int m,
     int n,
     int k,

@@ -57,8 +57,18 @@ final class Products implements AutoCloseable {
   }
 
   /// `c [m, n] (+)= op(a) op(b) (+ bias)` over packed matrices; `bias` is 0 for none.
-  /// With `half`, `a` and `b` are BF16.
-  void gemm(Gemm spec, boolean half, int m, int n, int k, long a, long b, long bias, long c) {
+  /// With `half`, `a` and `b` are BF16, and `c` with `halfResult`.
+  void gemm(
+      Gemm spec,
+      boolean half,
+      boolean halfResult,
+      int m,
+      int n,
+      int k,
+      long a,
+      long b,
+      long bias,
+      long c) {
     TileGrid grid = spec.transposeA() ? TileGrid.byOutput(m, n, k) : TileGrid.byRows(m, n, k);
     int lda = spec.transposeA() ? m : k;
     int ldb = spec.transposeB() ? k : n;
@@ -66,7 +76,7 @@ final class Products implements AutoCloseable {
     long aStep = bytes * (spec.transposeA() ? 1 : lda);
     long bStep = bytes * (spec.transposeB() ? ldb : 1);
     if (half || spec.transposeB() || bias != 0) {
-      MatrixProduct[] products = prepare(spec, half, grid, k, lda, ldb, n, bias != 0);
+      MatrixProduct[] products = prepare(spec, half, halfResult, grid, k, lda, ldb, n, bias != 0);
       team.run(
           grid.tiles(),
           (tile, worker) -> {
@@ -78,7 +88,7 @@ final class Products implements AutoCloseable {
                 a + aStep * row,
                 b + bStep * column,
                 bias + 4L * column,
-                c + 4L * ((long) row * n + column));
+                c + (halfResult ? 2 : 4) * ((long) row * n + column));
           });
     } else {
       float beta = spec.accumulate() ? 1f : 0f;
@@ -105,7 +115,15 @@ final class Products implements AutoCloseable {
   }
 
   private MatrixProduct[] prepare(
-      Gemm spec, boolean half, TileGrid grid, int k, int lda, int ldb, int ldc, boolean bias) {
+      Gemm spec,
+      boolean half,
+      boolean halfResult,
+      TileGrid grid,
+      int k,
+      int lda,
+      int ldb,
+      int ldc,
+      boolean bias) {
     MatrixProduct[] products = new MatrixProduct[grid.tiles()];
     for (int tile = 0; tile < products.length; tile++) {
       boolean like =
@@ -118,6 +136,7 @@ final class Products implements AutoCloseable {
               : prepare(
                   new ProductShape(
                       half,
+                      halfResult,
                       grid.rowsOf(tile),
                       grid.columnsOf(tile),
                       k,

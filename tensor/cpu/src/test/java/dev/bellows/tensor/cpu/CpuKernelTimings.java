@@ -11,6 +11,7 @@ import dev.bellows.tensor.Tensor;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 
 /// Prints milliseconds of each kernel at a GPT's shapes (rows 4096, width 384), and GFLOP/s of its products. Run by hand; no test.
@@ -144,17 +145,30 @@ public final class CpuKernelTimings {
   }
 
   private void attention() {
-    Attention spec = new Attention(16, 256, 6, 6, 64, true);
-    Tensor qkv = tensor(ROWS, spec.packedWidth());
-    Tensor dqkv = tensor(ROWS, spec.packedWidth());
-    Tensor out = tensor(ROWS, WIDTH);
-    Tensor dout = tensor(ROWS, WIDTH);
-    Tensor logSumExp = tensor(ROWS * 6);
-    time("attention forward 16x6x256x64", 0, () -> backend.attention(spec, qkv, out, logSumExp));
-    time(
-        "attention backward 16x6x256x64",
-        0,
-        () -> backend.attentionBackward(spec, qkv, out, logSumExp, dout, dqkv));
+    for (DType dtype : List.of(DType.F32, DType.BF16)) {
+      Attention spec = new Attention(16, 256, 6, 6, 64, true);
+      Tensor qkv = tensor(dtype, ROWS, spec.packedWidth());
+      Tensor dqkv = tensor(dtype, ROWS, spec.packedWidth());
+      Tensor out = tensor(dtype, ROWS, WIDTH);
+      Tensor dout = tensor(dtype, ROWS, WIDTH);
+      Tensor logSumExp = tensor(ROWS * 6);
+      time(dtype + " attention forward", 0, () -> backend.attention(spec, qkv, out, logSumExp));
+      time(
+          dtype + " attention backward",
+          0,
+          () -> backend.attentionBackward(spec, qkv, out, logSumExp, dout, dqkv));
+      Tensor wide = tensor(dtype, ROWS, 4 * WIDTH);
+      Tensor other = tensor(dtype, ROWS, 4 * WIDTH);
+      Tensor sums = tensor(4 * WIDTH);
+      time(dtype + " gelu 4096x1536", 0, () -> backend.gelu(wide, other));
+      time(dtype + " gelu backward 4096x1536", 0, () -> backend.geluBackward(wide, other, other));
+      time(dtype + " column sums 4096x1536", 0, () -> backend.columnSums(wide, sums, false));
+    }
+  }
+
+  private Tensor tensor(DType dtype, long... dims) {
+    Tensor x = tensor(dims);
+    return dtype == DType.F32 ? x : half(x);
   }
 
   private void layers() {
