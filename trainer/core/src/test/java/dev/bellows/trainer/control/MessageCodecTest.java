@@ -38,7 +38,7 @@ class MessageCodecTest {
           new ControlMessage.Heartbeat(1, 2, 3, 4, 5, "training"),
           new ControlMessage.Pulse(Long.MIN_VALUE, 1),
           new ControlMessage.StepReport(
-              1, 1, 7, Double.NaN, Double.MIN_VALUE, 1e-3, 128, 0.5, 0.1, 0.2, 1L << 33),
+              1, 1, 7, Double.NaN, Double.MIN_VALUE, 1e-3, 128, 0.5, 0.1, 0.2, 1L << 33, true, 0x1p16, 3),
           new ControlMessage.EvaluationReport(1, 1, 7, 2.5, 0.25, 99, 0.125),
           new ControlMessage.CheckpointReport(
               1, 1, 0, 7, MessageCodec.list(List.of(PART)), "{}", "", 0.001),
