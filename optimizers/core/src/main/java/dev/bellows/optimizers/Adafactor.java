@@ -53,7 +53,8 @@ public record Adafactor(
     long[] dims = shape.dims();
     long[] outer = Arrays.copyOf(dims, dims.length - 2);
     long[] rows = Arrays.copyOf(dims, dims.length - 1);
-    long[] columns = LongStream.concat(Arrays.stream(outer), LongStream.of(shape.dim(-1))).toArray();
+    long[] columns =
+        LongStream.concat(Arrays.stream(outer), LongStream.of(shape.dim(-1))).toArray();
     return List.of(
         new StateSpec("row_var", Shape.of(rows)), new StateSpec("col_var", Shape.of(columns)));
   }

@@ -63,7 +63,6 @@ final class NewtonSchulz {
     backend.gemm(Gemm.NN.accumulating(true), gram, gram, polynomial);
     backend.copy(x, next);
     backend.scale(next, A);
-    backend.gemm(
-        Gemm.NN.accumulating(true), wide ? polynomial : x, wide ? x : polynomial, next);
+    backend.gemm(Gemm.NN.accumulating(true), wide ? polynomial : x, wide ? x : polynomial, next);
   }
 }

@@ -21,11 +21,7 @@ public final class Optimizer implements AutoCloseable {
 
   /// Elements that are updated by one call: a flat run, or one parameter of its logical shape.
   private record Piece(
-      Treatment treatment,
-      boolean decayed,
-      Tensor values,
-      Tensor gradients,
-      List<Tensor> state) {}
+      Treatment treatment, boolean decayed, Tensor values, Tensor gradients, List<Tensor> state) {}
 
   private final Backend backend;
   private final List<ParameterSpan> spans;
@@ -194,8 +190,7 @@ public final class Optimizer implements AutoCloseable {
         .map(
             state ->
                 new StateTensor(
-                    state.name(),
-                    state.tensor().slice(span.offset() - start, span.shape().dims())))
+                    state.name(), state.tensor().slice(span.offset() - start, span.shape().dims())))
         .toList();
   }
 

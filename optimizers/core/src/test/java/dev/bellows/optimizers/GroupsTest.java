@@ -59,8 +59,7 @@ class GroupsTest {
       assertEquals(
           List.of("row_var", "col_var"),
           optimizer.state(0).stream().map(StateTensor::name).toList());
-      assertArrayEquals(
-          new long[] {2}, optimizer.state(0).getFirst().tensor().shape().dims());
+      assertArrayEquals(new long[] {2}, optimizer.state(0).getFirst().tensor().shape().dims());
       assertArrayEquals(new long[] {3}, optimizer.state(0).getLast().tensor().shape().dims());
       assertEquals(1, optimizer.state(1).size());
       assertEquals(List.of(), optimizer.state(2), "a frozen parameter has no state");
@@ -91,8 +90,7 @@ class GroupsTest {
             Treatment.of(lion),
             Treatment.of(new Lion(0.9, 0.99, 0)))) {
       assertEquals(3, optimizer.callsPerStep());
-      assertArrayEquals(
-          new long[] {2, 2}, optimizer.state(2).getFirst().tensor().shape().dims());
+      assertArrayEquals(new long[] {2, 2}, optimizer.state(2).getFirst().tensor().shape().dims());
       assertArrayEquals(new long[] {2}, optimizer.state(3).getFirst().tensor().shape().dims());
     }
   }
@@ -103,8 +101,7 @@ class GroupsTest {
     assertThrows(IllegalArgumentException.class, () -> optimizer(muon, muon, muon, muon));
     assertThrows(IllegalArgumentException.class, () -> optimizer(muon));
     assertThrows(
-        IllegalArgumentException.class,
-        () -> new Treatment(new Muon(0.95, true, 0), 0, false));
+        IllegalArgumentException.class, () -> new Treatment(new Muon(0.95, true, 0), 0, false));
     assertEquals(0, backend.memory().live(Category.OPTIMIZER));
   }
 }

@@ -58,8 +58,7 @@ class LossScalerTest {
     assertFalse(off.isOn() || off.canBackOff());
     assertEquals(1, off.scale());
     assertEquals(0, off.skipped());
-    assertThrows(
-        IllegalStateException.class, () -> off.restore(new LossScaler.State(2, 0, 0)));
+    assertThrows(IllegalStateException.class, () -> off.restore(new LossScaler.State(2, 0, 0)));
   }
 
   @Test

@@ -267,7 +267,8 @@ class OptimizerTest {
         new Optimizer(backend, new AdamW(0.9, 0.95, 1e-8, 0), SPANS, values, gradients);
     // Runs of 13, 5 and 8 elements, each of two states and rounded up to 16.
     assertEquals(2L * 3 * 16 * 8, backend.memory().live(Category.OPTIMIZER));
-    states(optimizer).forEach(state -> assertArrayEquals(new double[(int) state.elements()], get(state)));
+    states(optimizer)
+        .forEach(state -> assertArrayEquals(new double[(int) state.elements()], get(state)));
     optimizer.close();
     optimizer.close();
     assertEquals(0, backend.memory().live(Category.OPTIMIZER));

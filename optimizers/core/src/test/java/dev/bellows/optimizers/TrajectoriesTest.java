@@ -151,10 +151,14 @@ class TrajectoriesTest {
   void adafactorByHand() {
     double[] moved =
         firstStep(
-            adafactor(1, true, 0), 0.1, new double[] {3, 1, -1, 3}, new double[] {1, 2, 2, 4}, 2, 2);
+            adafactor(1, true, 0),
+            0.1,
+            new double[] {3, 1, -1, 3},
+            new double[] {1, 2, 2, 4},
+            2,
+            2);
     double alpha = 0.1 * Math.sqrt(5);
-    assertArrayEquals(
-        new double[] {3 - alpha, 1 - alpha, -1 - alpha, 3 - alpha}, moved, 1e-14);
+    assertArrayEquals(new double[] {3 - alpha, 1 - alpha, -1 - alpha, 3 - alpha}, moved, 1e-14);
   }
 
   /// By hand: g = diag(3, -4), μ = 0: the direction is g, g / ‖g‖ = diag(0.6, -0.8), and the iteration acts on each singular value alone by s ← 3.4445 s -

@@ -38,8 +38,7 @@ final class UpdateCases {
         .input("gradient", gradient, n)
         .updated("momentum", momentum, Tolerance.f32(4, 4), n)
         .call(
-            (b, t) ->
-                b.lion(step, t.apply("parameter"), t.apply("gradient"), t.apply("momentum")));
+            (b, t) -> b.lion(step, t.apply("parameter"), t.apply("gradient"), t.apply("momentum")));
   }
 
   static List<OperationCase> factored() {

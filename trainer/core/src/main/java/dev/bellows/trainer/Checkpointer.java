@@ -89,8 +89,7 @@ final class Checkpointer implements AutoCloseable {
     } catch (IOException | RuntimeException e) {
       double seconds = (System.nanoTime() - start) / 1e9;
       link.send(
-          message(
-              step, List.of(), trainerState, "the copy failed: " + e.getMessage(), seconds));
+          message(step, List.of(), trainerState, "the copy failed: " + e.getMessage(), seconds));
       return;
     }
     double stall = (System.nanoTime() - start) / 1e9;

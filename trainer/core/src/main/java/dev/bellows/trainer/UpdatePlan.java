@@ -2,8 +2,8 @@ package dev.bellows.trainer;
 
 import dev.bellows.checkpointing.LogicalTensor;
 import dev.bellows.nn.Parameter;
-import dev.bellows.optimizers.AdamW;
 import dev.bellows.optimizers.Adafactor;
+import dev.bellows.optimizers.AdamW;
 import dev.bellows.optimizers.Lion;
 import dev.bellows.optimizers.Muon;
 import dev.bellows.optimizers.Sgd;
@@ -75,10 +75,7 @@ record UpdatePlan(List<Entry> entries) {
   }
 
   private static Entry entry(
-      OptimizerSection section,
-      Parameter parameter,
-      Optional<GroupSection> group,
-      boolean hidden) {
+      OptimizerSection section, Parameter parameter, Optional<GroupSection> group, boolean hidden) {
     GroupSection.Rule choice = group.map(GroupSection::rule).orElse(GroupSection.Rule.AUTO);
     boolean matrix =
         choice == GroupSection.Rule.MUON || (choice == GroupSection.Rule.AUTO && hidden);
@@ -119,9 +116,7 @@ record UpdatePlan(List<Entry> entries) {
               section.relativeStep(),
               decay);
       case MUON ->
-          matrix
-              ? new Muon(section.momentum(), section.nesterov(), decay)
-              : adamW(section, decay);
+          matrix ? new Muon(section.momentum(), section.nesterov(), decay) : adamW(section, decay);
     };
   }
 

@@ -170,8 +170,7 @@ record LocalRun(
   /// The same for the checkpoints of two steps.
   static List<String> differing(Path first, long firstStep, Path second, long secondStep) {
     try (CheckpointReader a = CheckpointReader.open(store(first), stepFolder(first, firstStep));
-        CheckpointReader b =
-            CheckpointReader.open(store(second), stepFolder(second, secondStep))) {
+        CheckpointReader b = CheckpointReader.open(store(second), stepFolder(second, secondStep))) {
       return CheckpointDiff.diff(a, b).tensors().stream()
           .filter(tensor -> tensor.outcome() != CheckpointDiff.Outcome.EQUAL)
           .map(CheckpointDiff.TensorDifference::name)

@@ -52,7 +52,8 @@ class LossScaleTest {
       var event = new ObjectMapper().readTree(line);
       if (event.get("event").asText().equals("step")) {
         scales.add(
-            event.path("loss_scale").asLong() + (event.path("skipped").asBoolean() ? " skipped" : ""));
+            event.path("loss_scale").asLong()
+                + (event.path("skipped").asBoolean() ? " skipped" : ""));
       }
     }
     return scales;
@@ -75,15 +76,14 @@ class LossScaleTest {
     LocalRun.Ended ended = overflowing("run", "lossScale=65536").run();
     assertEquals(Outcome.FINISHED, ended.report().outcome(), ended.report().toString());
     assertEquals(
-        List.of(
-            "65536", "65536", "32768 skipped", "32768", "32768", "32768", "32768", "32768"),
+        List.of("65536", "65536", "32768 skipped", "32768", "32768", "32768", "32768", "32768"),
         scales(ended));
     assertTrue(
         ended
             .lines()
             .contains(
-                "step 3 changed no weight, because a gradient overflowed; the loss scale is now 32768"
-                    + " (skipped so far: 1)"),
+                "step 3 changed no weight, because a gradient overflowed; the loss scale is now"
+                    + " 32768 (skipped so far: 1)"),
         ended::printed);
     // Weights and optimizer states after the skipped step are those before it.
     LocalRun.Ended two = run("two", "lossScale=65536").stopAfter(2).run();
@@ -101,8 +101,7 @@ class LossScaleTest {
     assertEquals(Outcome.STOPPED, half.report().outcome(), half.report().toString());
     LocalRun.Ended resumed =
         run("half", "lossScale={initial: 64, growthInterval: 3}", "workers.count=1").run();
-    assertEquals(
-        List.of("64", "64", "32 skipped", "32", "32", "64", "64", "64"), scales(through));
+    assertEquals(List.of("64", "64", "32 skipped", "32", "32", "64", "64", "64"), scales(through));
     assertEquals(scales(through), scales(resumed));
     assertEquals(through.history().steps(), resumed.history().steps());
     assertEquals(List.of(), LocalRun.differing(through.folder(), resumed.folder(), STEPS));

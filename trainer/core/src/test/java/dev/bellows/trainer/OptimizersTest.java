@@ -28,8 +28,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class OptimizersTest {
   private static final int STEPS = 4;
   private static final String GROUPS =
-      "groups: [{match: '*.bias', learningRateScale: 0.5, weightDecay: 0.01}, {match: 'wpe.*', frozen:"
-          + " true}]";
+      "groups: [{match: '*.bias', learningRateScale: 0.5, weightDecay: 0.01}, {match: 'wpe.*',"
+          + " frozen: true}]";
 
   @TempDir Path folder;
 
@@ -59,12 +59,10 @@ class OptimizersTest {
     double first = loss(one, 0);
     double last = loss(one, STEPS - 1);
     assertTrue(last < first, "the loss went from " + first + " to " + last);
-    LocalRun.Ended two = finish(run("two", optimizer, 2, 2));
-    assertEquals(one.history().steps(), two.history().steps());
-    assertEquals(List.of(), LocalRun.differing(one.folder(), two.folder(), STEPS));
-    LocalRun.Ended half = run("half", optimizer, 3, 1).stopAfter(2).run();
+    // Two steps on 2 workers, the rest on 3.
+    LocalRun.Ended half = run("other", optimizer, 2, 2).stopAfter(2).run();
     assertEquals(Outcome.STOPPED, half.report().outcome());
-    LocalRun.Ended resumed = finish(run("half", optimizer, 3, 2));
+    LocalRun.Ended resumed = finish(run("other", optimizer, 3, 1));
     assertEquals(one.history().steps(), resumed.history().steps());
     assertEquals(List.of(), LocalRun.differing(one.folder(), resumed.folder(), STEPS));
     List<String> moved = LocalRun.differing(half.folder(), 2, half.folder(), STEPS);
@@ -149,10 +147,8 @@ class OptimizersTest {
 
   @Test
   void patternsThatMatchNothingAreRefused() {
-    refused(
-        "the nearest is h.0.attn.c_attn.weight", "{groups: [{match: 'h.*.c_atn.weight'}]}");
-    refused(
-        "belong to earlier groups", "{groups: [{match: '*.bias'}, {match: 'h.*.bias'}]}");
+    refused("the nearest is h.0.attn.c_attn.weight", "{groups: [{match: 'h.*.c_atn.weight'}]}");
+    refused("belong to earlier groups", "{groups: [{match: '*.bias'}, {match: 'h.*.bias'}]}");
   }
 
   private static void refused(String part, String optimizer) {

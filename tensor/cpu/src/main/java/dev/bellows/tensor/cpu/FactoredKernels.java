@@ -62,8 +62,7 @@ final class FactoredKernels {
   }
 
   /// Moves `means[j]` towards `factor · (sum over blocks of sums[block, j])` by `weight`, adding in block order.
-  static void columnMeans(
-      long sums, int blocks, int n, double factor, double weight, long means) {
+  static void columnMeans(long sums, int blocks, int n, double factor, double weight, long means) {
     for (int j = 0; j < n; j++) {
       double sum = 0;
       for (int block = 0; block < blocks; block++) {

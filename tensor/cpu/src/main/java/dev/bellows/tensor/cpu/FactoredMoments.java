@@ -37,8 +37,7 @@ final class FactoredMoments {
           FactoredKernels.rowMeans(at, count, n, square / n, weight, r + 4L * first);
           FactoredKernels.columnSquares(at, count, n, sums + 8L * tile * n);
         });
-    FactoredKernels.columnMeans(
-        sums, blocks, n, square / m, weight, columns.segment().address());
+    FactoredKernels.columnMeans(sums, blocks, n, square / m, weight, columns.segment().address());
   }
 
   /// [dev.bellows.tensor.Backend#factoredUpdate].
@@ -65,8 +64,7 @@ final class FactoredMoments {
           for (int i = first; i < Math.min(m, first + tileRows); i++) {
             long row = 4L * i * n;
             float share = FactoredKernels.rowShare(r + 4L * i, rowMean);
-            FactoredKernels.updateRow(
-                (float) scale, share, (float) floor, g + row, c, u + row, n);
+            FactoredKernels.updateRow((float) scale, share, (float) floor, g + row, c, u + row, n);
           }
         });
   }

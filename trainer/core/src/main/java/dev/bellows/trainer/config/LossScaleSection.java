@@ -7,15 +7,15 @@ import dev.bellows.optimizers.LossScaler;
 ///
 /// @param initial first scale, a power of two from 1 to 2⁶⁴, such as 65536; default 0, which switches scaling off
 /// @param growthInterval good steps in a row after which the scale is doubled; default 2000
-public record LossScaleSection(
-    @Default("0") double initial, @Default("2000") long growthInterval) {
+public record LossScaleSection(@Default("0") double initial, @Default("2000") long growthInterval) {
   public LossScaleSection {
     Check.that(
         initial == 0 || LossScaler.isScale(initial),
         "lossScale.initial",
         "lossScale.initial is "
             + initial
-            + "; it must be a power of two from 1 to 2^64, such as 65536, or 0 for no loss scaling");
+            + "; it must be a power of two from 1 to 2^64, such as 65536, or 0 for no loss"
+            + " scaling");
     Check.atLeast("lossScale.growthInterval", growthInterval, 1);
   }
 }

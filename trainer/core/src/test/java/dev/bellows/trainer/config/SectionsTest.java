@@ -106,7 +106,20 @@ class SectionsTest {
   void optimizer() {
     assertEquals(
         new OptimizerSection(
-            Kind.ADAMW, 1e-3, 0.9, 0.95, 1e-8, 0.1, 0.9, false, -0.8, 1e-3, 1, true, 1.0, List.of()),
+            Kind.ADAMW,
+            1e-3,
+            0.9,
+            0.95,
+            1e-8,
+            0.1,
+            0.9,
+            false,
+            -0.8,
+            1e-3,
+            1,
+            true,
+            1.0,
+            List.of()),
         Configs.minimal().optimizer());
     assertEquals(
         new OptimizerSection(
@@ -144,12 +157,36 @@ class SectionsTest {
   void adafactor() {
     assertEquals(
         new OptimizerSection(
-            Kind.ADAFACTOR, 0.01, 0.9, 0.95, 0x1p-23, 0, 0.9, false, -0.8, 1e-3, 1, true, 1.0,
+            Kind.ADAFACTOR,
+            0.01,
+            0.9,
+            0.95,
+            0x1p-23,
+            0,
+            0.9,
+            false,
+            -0.8,
+            1e-3,
+            1,
+            true,
+            1.0,
             List.of()),
         optimizer("adafactor"));
     assertEquals(
         new OptimizerSection(
-            Kind.ADAFACTOR, 0.02, 0.9, 0.95, 1e-9, 0.5, 0.9, false, -0.7, 0.01, 2, false, 1.0,
+            Kind.ADAFACTOR,
+            0.02,
+            0.9,
+            0.95,
+            1e-9,
+            0.5,
+            0.9,
+            false,
+            -0.7,
+            0.01,
+            2,
+            false,
+            1.0,
             List.of()),
         optimizer(
             "{kind: adafactor, learningRate: 0.02, epsilon: 1e-9, weightDecay: 0.5, beta2Decay:"
@@ -166,29 +203,30 @@ class SectionsTest {
         new OptimizerSection(
             Kind.MUON, 1e-2, 0.8, 0.9, 1e-7, 0, 0.9, false, -0.8, 1e-3, 1, true, 1.0, List.of()),
         optimizer(
-            "{kind: muon, learningRate: 1e-2, beta1: 0.8, beta2: 0.9, epsilon: 1e-7, weightDecay: 0,"
-                + " momentum: 0.9, nesterov: false}"));
+            "{kind: muon, learningRate: 1e-2, beta1: 0.8, beta2: 0.9, epsilon: 1e-7, weightDecay:"
+                + " 0, momentum: 0.9, nesterov: false}"));
   }
 
   @Test
   void groups() {
     assertEquals(
         List.of(
-            new GroupSection(
-                "*.bias", 1, OptionalDouble.empty(), false, GroupSection.Rule.AUTO),
+            new GroupSection("*.bias", 1, OptionalDouble.empty(), false, GroupSection.Rule.AUTO),
             new GroupSection("a?", 0.5, OptionalDouble.of(0), true, GroupSection.Rule.ADAMW)),
         optimizer(
                 "{kind: muon, groups: [{match: '*.bias'}, {match: 'a?', learningRateScale: 0.5,"
                     + " weightDecay: 0, frozen: true, rule: adamw}]}")
             .groups());
     assertEquals(
-        "x", Configs.minimal("optimizer.groups=[{match: x}]").optimizer().groups().getFirst().match());
+        "x",
+        Configs.minimal("optimizer.groups=[{match: x}]").optimizer().groups().getFirst().match());
     refused("did you mean optimizer.groups.match", "{groups: [{mach: x}]}");
     refused("optimizer.groups.match is missing", "{groups: [{frozen: true}]}");
     refused("it must be a list of mappings", "{groups: {match: x}}");
     refused("it must be a list of mappings", "{groups: ['x']}");
     refused("only for optimizer.kind muon", "{groups: [{match: x, rule: muon}]}");
-    refused("optimizer.groups.learningRateScale is 0", "{groups: [{match: x, learningRateScale: 0}]}");
+    refused(
+        "optimizer.groups.learningRateScale is 0", "{groups: [{match: x, learningRateScale: 0}]}");
   }
 
   private static void refused(String part, String keys) {
