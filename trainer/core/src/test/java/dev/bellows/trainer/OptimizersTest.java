@@ -1,7 +1,6 @@
 package dev.bellows.trainer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -73,14 +72,6 @@ class OptimizersTest {
   private static double loss(LocalRun.Ended run, int step) {
     String line = run.history().steps().get(step);
     return Double.parseDouble(line.replaceFirst(".*loss ([^,]*),.*", "$1"));
-  }
-
-  @Test
-  void groupsChangeTheCourse() {
-    String plain = "{kind: adamw, learningRate: 0.003}";
-    LocalRun.Ended one = finish(run("plain", plain, 1, 1));
-    LocalRun.Ended other = finish(run("groups", plain.replace("}", ", " + GROUPS + "}"), 1, 1));
-    assertNotEquals(one.history().steps(), other.history().steps());
   }
 
   @Test
