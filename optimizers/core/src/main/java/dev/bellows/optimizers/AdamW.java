@@ -1,6 +1,7 @@
 package dev.bellows.optimizers;
 
 import dev.bellows.tensor.AdamWStep;
+import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
 import java.util.List;
 
@@ -12,8 +13,6 @@ import java.util.List;
 /// @param weightDecay decoupled decay per unit of learning rate, 0 or more
 public record AdamW(double beta1, double beta2, double epsilon, double weightDecay)
     implements UpdateRule {
-  private static final List<String> STATE = List.of("exp_avg", "exp_avg_sq");
-
   public AdamW {
     Checks.within("AdamW's beta1", beta1, 0, 1);
     Checks.within("AdamW's beta2", beta2, 0, 1);
@@ -29,8 +28,8 @@ public record AdamW(double beta1, double beta2, double epsilon, double weightDec
 
   /// Torch's names, so that exported states are found where others look for them.
   @Override
-  public List<String> stateNames() {
-    return STATE;
+  public List<StateSpec> state(Shape shape) {
+    return List.of(new StateSpec("exp_avg", shape), new StateSpec("exp_avg_sq", shape));
   }
 
   @Override

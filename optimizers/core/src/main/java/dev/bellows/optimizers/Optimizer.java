@@ -2,59 +2,91 @@ package dev.bellows.optimizers;
 
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.Category;
+import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 
-/// Applies an [UpdateRule] to flat buffers and owns the state beside them.
+/// Applies [UpdateRule]s to flat buffers and owns the state beside them.
 ///
-/// Neighbouring parameters of equal decay are updated by one fused kernel call, their zero padding with them. Owns the state until
-/// [#close]; borrows values and gradients, which must live as long. Threads: one at a time.
+/// Neighbouring parameters of equal decay and treatment whose rule is element-wise are updated by one fused kernel call, their zero padding with
+/// them. Owns the state, one buffer, until [#close]; borrows values and gradients, which must live as long. Threads: one at a time.
 public final class Optimizer implements AutoCloseable {
+  /// Every state starts on 64 bytes, as parameters do.
+  private static final long ALIGNMENT = 16;
+
   /// Elements that are updated by one call: a flat run, or one parameter of its logical shape.
-  private record Piece(boolean decayed, Tensor values, Tensor gradients, List<Tensor> state) {}
+  private record Piece(
+      Treatment treatment, boolean decayed, Tensor values, Tensor gradients, List<Tensor> state) {}
 
   private final Backend backend;
-  private final UpdateRule rule;
   private final List<ParameterSpan> spans;
-  private final List<Tensor> state = new ArrayList<>();
+  private final List<Treatment> treatments;
   private final List<Piece> pieces = new ArrayList<>();
+  private final List<List<StateTensor>> states;
+  private final Tensor buffer;
+  private boolean closed;
 
-  /// An optimizer at step 0, its state all zero.
-  ///
-  /// Shapes: `flatValues` and `flatGradients` [N]. `spans` lie inside, in ascending order and apart; what lies between
-  /// them is zero in both buffers. Errors: [IllegalArgumentException] when they do not.
+  /// An optimizer at step 0 that updates all parameters by `rule`, its state all zero; the rest as below.
   public Optimizer(
       Backend backend,
       UpdateRule rule,
       List<ParameterSpan> spans,
       Tensor flatValues,
       Tensor flatGradients) {
+    this(
+        backend,
+        spans,
+        Collections.nCopies(spans.size(), Treatment.of(rule)),
+        flatValues,
+        flatGradients);
+  }
+
+  /// An optimizer at step 0, its state all zero, that updates each parameter by the treatment of the same index.
+  ///
+  /// Shapes: `flatValues` and `flatGradients` [N]. `spans` lie inside, in ascending order and apart; what lies between
+  /// them is zero in both buffers. Errors: [IllegalArgumentException] when they do not, or when a rule cannot update its parameter.
+  public Optimizer(
+      Backend backend,
+      List<ParameterSpan> spans,
+      List<Treatment> treatments,
+      Tensor flatValues,
+      Tensor flatGradients) {
     this.backend = Objects.requireNonNull(backend, "backend");
-    this.rule = Objects.requireNonNull(rule, "rule");
     this.spans = List.copyOf(spans);
+    this.treatments = List.copyOf(treatments);
     check(this.spans, flatValues, flatGradients);
+    if (treatments.size() != spans.size()) {
+      throw new IllegalArgumentException(
+          spans.size() + " parameters have " + treatments.size() + " treatments; each needs one");
+    }
+    this.states = new ArrayList<>(Collections.nCopies(spans.size(), List.of()));
+    List<Run> runs = runs();
+    long elements = 0;
+    for (Run run : runs) {
+      for (StateSpec spec : run.state()) {
+        elements += aligned(spec.shape());
+      }
+    }
+    this.buffer = backend.allocate(flatValues.dtype(), Shape.of(elements), Category.OPTIMIZER);
     try {
-      for (int i = 0; i < rule.stateNames().size(); i++) {
-        Tensor zeros = backend.allocate(flatValues.dtype(), flatValues.shape(), Category.OPTIMIZER);
-        state.add(zeros);
-        backend.fill(zeros, 0);
+      backend.fill(buffer, 0);
+      long offset = 0;
+      for (Run run : runs) {
+        offset = addPiece(run, flatValues, flatGradients, offset);
       }
     } catch (RuntimeException | Error e) {
       close();
       throw e;
     }
-    if (rule.need() == Need.ELEMENT) {
-      addRuns(flatValues, flatGradients);
-    } else {
-      this.spans.forEach(
-          span ->
-              addPiece(
-                  span.decayed(), span.offset(), span.shape().dims(), flatValues, flatGradients));
-    }
+  }
+
+  private static long aligned(Shape shape) {
+    return (shape.elements() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
   private static void check(List<ParameterSpan> spans, Tensor values, Tensor gradients) {
@@ -95,44 +127,86 @@ public final class Optimizer implements AutoCloseable {
     }
   }
 
-  private void addRuns(Tensor values, Tensor gradients) {
-    int first = 0;
-    for (int i = 1; i <= spans.size(); i++) {
-      if (i == spans.size() || spans.get(i).decayed() != spans.get(first).decayed()) {
-        long start = spans.get(first).offset();
-        long length = spans.get(i - 1).end() - start;
-        addPiece(spans.get(first).decayed(), start, new long[] {length}, values, gradients);
-        first = i;
-      }
+  /// Parameters `first` to `end - 1`, updated by one call as a tensor of `shape`.
+  private record Run(int first, int end, Treatment treatment, boolean decayed, Shape shape) {
+    List<StateSpec> state() {
+      return treatment.rule().state(shape);
     }
   }
 
-  private void addPiece(
-      boolean decayed, long offset, long[] dims, Tensor values, Tensor gradients) {
-    List<Tensor> parts = state.stream().map(flat -> flat.slice(offset, dims)).toList();
+  private List<Run> runs() {
+    List<Run> runs = new ArrayList<>();
+    int first = 0;
+    for (int i = 1; i <= spans.size(); i++) {
+      if (i == spans.size() || !merge(first, i)) {
+        Treatment treatment = treatments.get(first);
+        if (!treatment.frozen()) {
+          runs.add(new Run(first, i, treatment, spans.get(first).decayed(), shape(first, i)));
+        }
+        first = i;
+      }
+    }
+    return runs;
+  }
+
+  private boolean merge(int first, int next) {
+    return treatments.get(first).rule().need() == Need.ELEMENT
+        && treatments.get(first).equals(treatments.get(next))
+        && spans.get(first).decayed() == spans.get(next).decayed();
+  }
+
+  private Shape shape(int first, int end) {
+    return treatments.get(first).rule().need() == Need.ELEMENT
+        ? Shape.of(spans.get(end - 1).end() - spans.get(first).offset())
+        : spans.get(first).shape();
+  }
+
+  /// Returns the offset behind the run's states in the buffer.
+  private long addPiece(Run run, Tensor values, Tensor gradients, long stateOffset) {
+    long start = spans.get(run.first()).offset();
+    List<StateTensor> state = new ArrayList<>();
+    long offset = stateOffset;
+    for (StateSpec spec : run.state()) {
+      state.add(new StateTensor(spec.name(), buffer.slice(offset, spec.shape().dims())));
+      offset += aligned(spec.shape());
+    }
+    long[] dims = run.shape().dims();
     pieces.add(
-        new Piece(decayed, values.slice(offset, dims), gradients.slice(offset, dims), parts));
+        new Piece(
+            run.treatment(),
+            run.decayed(),
+            values.slice(start, dims),
+            gradients.slice(start, dims),
+            state.stream().map(StateTensor::tensor).toList()));
+    boolean elementwise = run.treatment().rule().need() == Need.ELEMENT;
+    for (int i = run.first(); i < run.end(); i++) {
+      states.set(i, elementwise ? parts(state, spans.get(i), start) : List.copyOf(state));
+    }
+    return offset;
   }
 
-  /// The update rule.
-  public UpdateRule rule() {
-    return rule;
+  private static List<StateTensor> parts(List<StateTensor> run, ParameterSpan span, long start) {
+    return run.stream()
+        .map(
+            state ->
+                new StateTensor(
+                    state.name(), state.tensor().slice(span.offset() - start, span.shape().dims())))
+        .toList();
   }
 
-  /// The parameters' places, which hold in values, gradients and state alike.
+  /// The parameters' places in values and gradients.
   public List<ParameterSpan> spans() {
     return spans;
   }
 
-  /// The state tensors [N], at the same offsets as the values, in the order of [#stateNames]; owned by this optimizer. A restore writes
-  /// them.
-  public List<Tensor> state() {
-    return List.copyOf(state);
+  /// How parameter `index` is updated.
+  public Treatment treatment(int index) {
+    return treatments.get(index);
   }
 
-  /// Names of the state tensors.
-  public List<String> stateNames() {
-    return rule.stateNames();
+  /// The states of parameter `index`, as its rule declares them, owned by this optimizer; empty when it is frozen. A restore writes them.
+  public List<StateTensor> state(int index) {
+    return states.get(index);
   }
 
   /// Kernel calls of one step.
@@ -149,16 +223,24 @@ public final class Optimizer implements AutoCloseable {
     Checks.atLeast("the optimizer's step", step, 1);
     for (Piece piece : pieces) {
       UpdateContext context =
-          new UpdateContext(backend, step, learningRate, gradientScale, piece.decayed());
-      rule.apply(context, piece.values(), piece.gradients(), piece.state());
+          new UpdateContext(
+              backend,
+              step,
+              learningRate * piece.treatment().learningRateScale(),
+              gradientScale,
+              piece.decayed());
+      piece.treatment().rule().apply(context, piece.values(), piece.gradients(), piece.state());
     }
   }
 
   /// Releases the state.
   @Override
   public void close() {
-    state.forEach(Tensor::release);
-    state.clear();
-    pieces.clear();
+    if (!closed) {
+      closed = true;
+      buffer.release();
+      pieces.clear();
+      states.clear();
+    }
   }
 }

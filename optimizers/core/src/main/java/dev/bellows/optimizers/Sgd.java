@@ -1,6 +1,7 @@
 package dev.bellows.optimizers;
 
 import dev.bellows.tensor.SgdStep;
+import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
 import java.util.List;
 
@@ -10,8 +11,6 @@ import java.util.List;
 /// @param nesterov whether the step looks ahead along the momentum (Sutskever et al. 2013); needs a momentum above 0
 /// @param weightDecay coupled decay, added to the gradient, 0 or more
 public record Sgd(double momentum, boolean nesterov, double weightDecay) implements UpdateRule {
-  private static final List<String> STATE = List.of("momentum_buffer");
-
   public Sgd {
     Checks.within("SGD's momentum", momentum, 0, 1);
     Checks.within("SGD's weight decay", weightDecay, 0, Double.POSITIVE_INFINITY);
@@ -26,8 +25,8 @@ public record Sgd(double momentum, boolean nesterov, double weightDecay) impleme
   }
 
   @Override
-  public List<String> stateNames() {
-    return STATE;
+  public List<StateSpec> state(Shape shape) {
+    return List.of(new StateSpec("momentum_buffer", shape));
   }
 
   @Override

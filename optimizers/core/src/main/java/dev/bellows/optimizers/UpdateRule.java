@@ -1,5 +1,6 @@
 package dev.bellows.optimizers;
 
+import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
 import java.util.List;
 
@@ -8,13 +9,19 @@ public interface UpdateRule {
   /// What the rule must see at once.
   Need need();
 
-  /// Names of the state tensors, each as large as the parameter and 0 before the first step; checkpoints keep them under these names.
-  List<String> stateNames();
+  /// The state kept for a parameter of `shape`. States of a rule of [Need#ELEMENT] have the parameter's own shape. Errors:
+  /// [IllegalArgumentException] when the rule cannot update a parameter of this shape.
+  List<StateSpec> state(Shape shape);
+
+  /// Elements of scratch memory that [#apply] takes and gives back while it updates a parameter of `shape`.
+  default long workspaceElements(Shape shape) {
+    return 0;
+  }
 
   /// Updates `parameter` and `state` in place.
   ///
-  /// Shapes: `parameter`, `gradient` and each of `state` are alike. A rule of [Need#ELEMENT] is given flat runs of several
-  /// neighbouring parameters with their zero padding, which it must leave at zero where parameter, gradient and state are zero; another rule
-  /// is given one parameter of its logical shape at a time. `gradient` is read only. `state` is ordered like [#stateNames].
+  /// Shapes: `parameter` and `gradient` are alike; `state` is as [#state] declares, in its order. A rule of [Need#ELEMENT] is given flat runs of
+  /// several neighbouring parameters with their zero padding, which it must leave at zero where parameter, gradient and state are zero; another rule
+  /// is given one parameter of its logical shape at a time. `gradient` is read only.
   void apply(UpdateContext context, Tensor parameter, Tensor gradient, List<Tensor> state);
 }

@@ -15,6 +15,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -82,7 +84,9 @@ class OptimizerTest {
     try (Optimizer optimizer =
         new Optimizer(backend, new AdamW(0.8, 0.9, 1e-6, 0.3), SPANS, values, gradients)) {
       assertEquals(3, optimizer.callsPerStep());
-      assertEquals(List.of("exp_avg", "exp_avg_sq"), optimizer.stateNames());
+      assertEquals(
+          List.of("exp_avg", "exp_avg_sq"),
+          optimizer.state(1).stream().map(StateTensor::name).toList());
       for (int t = 1; t <= 5; t++) {
         history.add(draw(t));
         set(gradients, history.getLast());
@@ -104,7 +108,6 @@ class OptimizerTest {
         assertArrayEquals(history.getLast(), get(gradients), "gradients are read only");
       }
       paddingIsZero(values);
-      optimizer.state().forEach(this::paddingIsZero);
     }
   }
 
@@ -140,7 +143,6 @@ class OptimizerTest {
               "step " + t + ", nesterov " + nesterov + ", seed " + SEED);
         }
         paddingIsZero(values);
-        optimizer.state().forEach(this::paddingIsZero);
       }
     }
   }
@@ -181,7 +183,7 @@ class OptimizerTest {
     }
 
     @Override
-    public List<String> stateNames() {
+    public List<StateSpec> state(Shape shape) {
       return List.of();
     }
 
@@ -224,6 +226,13 @@ class OptimizerTest {
     paddingIsZero(values);
   }
 
+  private static Stream<Tensor> states(Optimizer optimizer) {
+    return IntStream.range(0, optimizer.spans().size())
+        .boxed()
+        .flatMap(i -> optimizer.state(i).stream())
+        .map(StateTensor::tensor);
+  }
+
   /// Restoring the state and the step number restores the trajectory, bit by bit.
   @Test
   void stateIsAllThereIs() {
@@ -236,15 +245,16 @@ class OptimizerTest {
       set(gradients, draw(1));
       optimizer.step(1, 0.01, 1);
       middle = get(values);
-      kept = optimizer.state().stream().map(this::get).toList();
+      kept = states(optimizer).map(this::get).toList();
       set(gradients, draw(2));
       optimizer.step(2, 0.01, 1);
       end = get(values);
     }
     set(values, middle);
     try (Optimizer resumed = new Optimizer(backend, rule, SPANS, values, gradients)) {
+      List<Tensor> states = states(resumed).toList();
       for (int i = 0; i < kept.size(); i++) {
-        set(resumed.state().get(i), kept.get(i));
+        set(states.get(i), kept.get(i));
       }
       resumed.step(2, 0.01, 1);
     }
@@ -255,10 +265,10 @@ class OptimizerTest {
   void stateIsAccountedAndReleased() {
     Optimizer optimizer =
         new Optimizer(backend, new AdamW(0.9, 0.95, 1e-8, 0), SPANS, values, gradients);
-    assertEquals(2L * SIZE * 8, backend.memory().live(Category.OPTIMIZER));
-    for (Tensor state : optimizer.state()) {
-      assertArrayEquals(new double[SIZE], get(state));
-    }
+    // Runs of 13, 5 and 8 elements, each of two states and rounded up to 16.
+    assertEquals(2L * 3 * 16 * 8, backend.memory().live(Category.OPTIMIZER));
+    states(optimizer)
+        .forEach(state -> assertArrayEquals(new double[(int) state.elements()], get(state)));
     optimizer.close();
     optimizer.close();
     assertEquals(0, backend.memory().live(Category.OPTIMIZER));

@@ -263,6 +263,34 @@ public final class ArgumentChecks {
     apart("sgd", momentum, gradient);
   }
 
+  /// Rules of [Backend#lion].
+  public void lion(Tensor parameter, Tensor gradient, Tensor momentum) {
+    alike("lion", parameter, gradient, momentum);
+    apart("lion", parameter, gradient, momentum);
+    apart("lion", momentum, gradient);
+  }
+
+  /// Rules of [Backend#factoredMoments].
+  public void factoredMoments(Tensor gradient, Tensor rows, Tensor columns) {
+    factored("factoredMoments", gradient, rows, columns);
+    apart("factoredMoments", rows, gradient, columns);
+    apart("factoredMoments", columns, gradient);
+  }
+
+  /// Rules of [Backend#factoredUpdate].
+  public void factoredUpdate(Tensor gradient, Tensor rows, Tensor columns, Tensor update) {
+    factored("factoredUpdate", gradient, rows, columns);
+    alike("factoredUpdate", gradient, update);
+    apart("factoredUpdate", update, gradient, rows, columns);
+  }
+
+  private void factored(String operation, Tensor gradient, Tensor rows, Tensor columns) {
+    floating(operation, gradient, rows, columns);
+    rank(operation, "gradient", gradient, 2);
+    shape(operation, "rows", rows, gradient.shape().dim(0));
+    shape(operation, "columns", columns, gradient.shape().dim(1));
+  }
+
   /// Rules of [Backend#upload] and [Backend#download].
   public void transfer(String operation, long hostBytes, Tensor x) {
     present(operation, x);

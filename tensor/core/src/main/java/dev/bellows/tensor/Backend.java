@@ -152,6 +152,26 @@ public interface Backend extends AutoCloseable {
   /// One step of SGD with momentum. Shapes: all [N]. `gradient` is read only.
   void sgd(SgdStep step, Tensor parameter, Tensor gradient, Tensor momentum);
 
+  /// One Lion step (Chen et al. 2023). Shapes: all [N]. `gradient` is read only.
+  void lion(LionStep step, Tensor parameter, Tensor gradient, Tensor momentum);
+
+  // The second moment of a matrix by its rows and columns (Shazeer and Stern 2018)
+
+  /// Moves running means of squares towards those of `g = scale·gradient`: `rows[m] += weight·(mean over n of g[m, n]² - rows[m])`, and
+  /// `columns[n]` likewise over m. FP64 sums. Shapes: `gradient` [M, N], `rows` [M], `columns` [N]; nothing happens when M or N is 0.
+  void factoredMoments(double scale, double weight, Tensor gradient, Tensor rows, Tensor columns);
+
+  /// `update = scale·gradient / sqrt(max(rows[m] / rowMean · columns[n], floor))`. Shapes: `gradient`, `update` [M, N]; `rows` [M];
+  /// `columns` [N].
+  void factoredUpdate(
+      double scale,
+      double rowMean,
+      double floor,
+      Tensor gradient,
+      Tensor rows,
+      Tensor columns,
+      Tensor update);
+
   // Host access
 
   /// Copies `host` bytes into `x`, as many as `x` has. Returns when `host` may be reused.

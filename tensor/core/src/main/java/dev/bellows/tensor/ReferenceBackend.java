@@ -300,6 +300,32 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public void lion(LionStep step, Tensor parameter, Tensor gradient, Tensor momentum) {
+    checks.lion(parameter, gradient, momentum);
+    ReferenceUpdates.lion(step, parameter, gradient, momentum);
+  }
+
+  @Override
+  public void factoredMoments(
+      double scale, double weight, Tensor gradient, Tensor rows, Tensor columns) {
+    checks.factoredMoments(gradient, rows, columns);
+    ReferenceUpdates.factoredMoments(scale, weight, gradient, rows, columns);
+  }
+
+  @Override
+  public void factoredUpdate(
+      double scale,
+      double rowMean,
+      double floor,
+      Tensor gradient,
+      Tensor rows,
+      Tensor columns,
+      Tensor update) {
+    checks.factoredUpdate(gradient, rows, columns, update);
+    ReferenceUpdates.factoredUpdate(scale, rowMean, floor, gradient, rows, columns, update);
+  }
+
+  @Override
   public void upload(MemorySegment host, Tensor x) {
     checks.transfer("upload", host.byteSize(), x);
     x.segment().copyFrom(host);

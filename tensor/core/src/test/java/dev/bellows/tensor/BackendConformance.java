@@ -67,6 +67,8 @@ public abstract class BackendConformance {
             ElementwiseCases.activations(),
             ElementwiseCases.reductions(),
             ElementwiseCases.updates(),
+            UpdateCases.lion(),
+            UpdateCases.factored(),
             LayerCases.products(),
             backends.getFirst().productTypes().contains(DType.BF16)
                 ? halfCases()

@@ -1,11 +1,13 @@
 package dev.bellows.trainer;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bellows.checkpointing.CheckpointWriter;
 import dev.bellows.checkpointing.PartIdentity;
 import dev.bellows.checkpointing.PartReport;
 import dev.bellows.checkpointing.SavePlan;
 import dev.bellows.checkpointing.Snapshot;
+import dev.bellows.optimizers.LossScaler;
 import dev.bellows.trainer.config.RunConfig;
 import dev.bellows.trainer.control.ControlMessage.CheckpointReport;
 import dev.bellows.trainer.control.ControlMessage.Membership;
@@ -32,6 +34,7 @@ final class Checkpointer implements AutoCloseable {
   private final CoordinatorLink link;
   private final RunFolder folder;
   private final TrainingState state;
+  private final LossScaler scaler;
   private final SavePlan plan;
   private final ExecutorService writer;
   private Snapshot snapshot;
@@ -43,13 +46,15 @@ final class Checkpointer implements AutoCloseable {
       RunConfig config,
       Membership membership,
       CoordinatorLink link,
-      TrainingState state) {
+      TrainingState state,
+      LossScaler scaler) {
     this.spec = spec;
     this.config = config;
     this.membership = membership;
     this.link = link;
     this.folder = RunFolder.of(spec.folder());
     this.state = state;
+    this.scaler = scaler;
     this.plan = SavePlan.balance(state.logical(), membership.members().size());
     this.writer =
         Executors.newSingleThreadExecutor(
@@ -74,20 +79,24 @@ final class Checkpointer implements AutoCloseable {
     long start = System.nanoTime();
     awaitWritten();
     savedStep = step;
+    // Told now: training goes on while the copy is written.
+    String trainerState = trainerState(step);
     try {
       if (snapshot == null) {
         snapshot = new Snapshot(plan, membership.rank());
       }
       snapshot.capture(state);
     } catch (IOException | RuntimeException e) {
-      report(step, List.of(), "the copy failed: " + e.getMessage(), start);
+      double seconds = (System.nanoTime() - start) / 1e9;
+      link.send(
+          message(step, List.of(), trainerState, "the copy failed: " + e.getMessage(), seconds));
       return;
     }
     double stall = (System.nanoTime() - start) / 1e9;
-    writing = writer.submit(() -> write(step, stall));
+    writing = writer.submit(() -> write(step, trainerState, stall));
   }
 
-  private void write(long step, double stall) {
+  private void write(long step, String trainerState, double stall) {
     int attempt = membership.members().get(membership.rank()).attempt();
     PartIdentity identity =
         new PartIdentity(
@@ -106,23 +115,23 @@ final class Checkpointer implements AutoCloseable {
     } catch (IOException | RuntimeException e) {
       failure = e.getMessage() == null ? e.toString() : e.getMessage();
     }
-    link.send(message(step, parts, failure, stall));
+    link.send(message(step, parts, trainerState, failure, stall));
   }
 
-  private void report(long step, List<PartReport> parts, String failure, long startNanos) {
-    link.send(message(step, parts, failure, (System.nanoTime() - startNanos) / 1e9));
-  }
-
-  private CheckpointReport message(
-      long step, List<PartReport> parts, String failure, double stall) {
-    String trainerState =
+  private String trainerState(long step) {
+    ObjectNode trainer =
         JsonNodeFactory.instance
             .objectNode()
             .put("step", step)
             .put("consumed_samples", step * config.batch().global())
             .put("seed", config.seed())
-            .put("saved_workers", membership.members().size())
-            .toString();
+            .put("saved_workers", membership.members().size());
+    LossScaleState.save(scaler, trainer);
+    return trainer.toString();
+  }
+
+  private CheckpointReport message(
+      long step, List<PartReport> parts, String trainerState, String failure, double stall) {
     return new CheckpointReport(
         spec.runId(),
         membership.generation(),

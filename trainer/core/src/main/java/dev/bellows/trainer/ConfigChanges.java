@@ -30,9 +30,10 @@ record ConfigChanges(List<String> forbidden, List<String> allowed) {
           "batch.global",
           "optimizer.kind");
   private static final Set<String> DECIDES_COURSE =
-      Set.of("data", "batch", "optimizer", "schedule", "train", "backend");
+      Set.of("data", "batch", "optimizer", "schedule", "train", "lossScale", "backend");
 
-  static ConfigChanges between(RunConfig saved, RunConfig now) {
+  /// `sameTensors`: both configurations keep the same tensors, with the same shapes.
+  static ConfigChanges between(RunConfig saved, RunConfig now, boolean sameTensors) {
     Map<String, String> before = flat(saved);
     Map<String, String> after = flat(now);
     Set<String> keys = new TreeSet<>(before.keySet());
@@ -47,7 +48,7 @@ record ConfigChanges(List<String> forbidden, List<String> allowed) {
                 + before.getOrDefault(key, "(unset)")
                 + " → "
                 + after.getOrDefault(key, "(unset)");
-        if (isBelow(key, DECIDES_STATE)) {
+        if (isBelow(key, DECIDES_STATE) || (key.equals("optimizer.groups") && !sameTensors)) {
           forbidden.add(change);
         } else if (isBelow(key, DECIDES_COURSE)) {
           allowed.add(change);

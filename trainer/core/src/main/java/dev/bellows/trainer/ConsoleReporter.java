@@ -86,6 +86,16 @@ public final class ConsoleReporter implements RunListener {
     dataSeconds += report.dataWait();
     communicationSeconds += report.communicationWait();
     steps++;
+    if (report.skipped()) {
+      out.accept(
+          String.format(
+              Locale.ROOT,
+              "step %d changed no weight, because a gradient overflowed; the loss scale is now %.0f"
+                  + " (skipped so far: %d)",
+              report.step(),
+              report.lossScale(),
+              report.skippedSteps()));
+    }
     boolean first = report.step() == headline.firstStep() + 1;
     if (first || report.step() % every == 0 || report.step() == headline.lastStep()) {
       print(report);

@@ -3,7 +3,9 @@ package dev.bellows.trainer;
 import dev.bellows.nn.GradientSink;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
+import dev.bellows.nn.StepBatch;
 import dev.bellows.optimizers.GradientClipping;
+import dev.bellows.optimizers.LossScaler;
 import dev.bellows.optimizers.Optimizer;
 import dev.bellows.optimizers.Schedule;
 import dev.bellows.parallelism.GradientReducer;
@@ -11,7 +13,8 @@ import dev.bellows.tensor.Backend;
 import java.util.List;
 
 /// Updates all weights at the end of the batch: reduce over ranks, vote, clip by the global norm, one optimizer step. The only caller of
-/// [Optimizer#step].
+/// [Optimizer#step]. Under a loss scale the step is left out when a gradient overflowed, on all ranks alike; the optimizer then counts one step less than
+/// the run.
 final class EndOfBatchSink implements GradientSink {
   private final Backend backend;
   private final ParameterStore store;
@@ -20,6 +23,7 @@ final class EndOfBatchSink implements GradientSink {
   private final Optimizer optimizer;
   private final Schedule schedule;
   private final double clip;
+  private final LossScaler scaler;
 
   private long step;
   private double lossScale;
@@ -34,7 +38,8 @@ final class EndOfBatchSink implements GradientSink {
       StepVote vote,
       Optimizer optimizer,
       Schedule schedule,
-      double clip) {
+      double clip,
+      LossScaler scaler) {
     this.backend = backend;
     this.store = store;
     this.reducer = reducer;
@@ -42,6 +47,12 @@ final class EndOfBatchSink implements GradientSink {
     this.optimizer = optimizer;
     this.schedule = schedule;
     this.clip = clip;
+    this.scaler = scaler;
+  }
+
+  /// The batch as the gradients of the next step are to be computed from.
+  StepBatch scaled(StepBatch batch) {
+    return scaler.isOn() ? new ScaledBatch(batch, scaler.scale()) : batch;
   }
 
   /// Prepares for step `step`, counted from 1.
@@ -75,16 +86,30 @@ final class EndOfBatchSink implements GradientSink {
     reducer.reduce();
     double communication = (System.nanoTime() - start) / 1e9;
     store.combineUses();
-    double squaredNorm = 0;
-    for (Parameter parameter : store.parameters()) {
-      squaredNorm += backend.squaredNorm(parameter.gradient());
-    }
     vote.setTimes(dataSeconds, communication);
     vote.setMemoryPeak(backend.memory().peak());
+    double lossFactor = scaler.scale();
+    double squaredNorm = squaredNorm() / (lossFactor * lossFactor);
     double learningRate = schedule.at(step - 1);
-    record = vote.exchange(step, squaredNorm, lossScale, learningRate);
-    double scale = clip > 0 ? GradientClipping.scale(squaredNorm, clip) : 1;
-    optimizer.step(step, learningRate, scale);
+    record = vote.exchange(step, squaredNorm, lossScale, learningRate, scaler.canBackOff());
+    // All ranks hold the same norm, so all skip or none does.
+    scaler.record(!record.skipped());
+    if (!record.skipped()) {
+      double scale = clip > 0 ? GradientClipping.scale(squaredNorm, clip) : 1;
+      optimizer.step(step - scaler.skipped(), learningRate, scale / lossFactor);
+    }
+  }
+
+  /// Of what is trained, scaled as the gradients are.
+  private double squaredNorm() {
+    double sum = 0;
+    List<Parameter> parameters = store.parameters();
+    for (int i = 0; i < parameters.size(); i++) {
+      if (!optimizer.treatment(i).frozen()) {
+        sum += backend.squaredNorm(parameters.get(i).gradient());
+      }
+    }
+    return sum;
   }
 
   /// The record of the step that [#begin] began, once every parameter was ready.

@@ -23,13 +23,13 @@ public record MemoryPlan(MemoryNeed need, long parameterCount) {
     int workers = config.workers().count();
     int ownGroups = (config.batch().groups() + workers - 1) / workers;
     int partialSums = ownGroups == 1 ? 1 : 2 + (31 - Integer.numberOfLeadingZeros(ownGroups));
-    int optimizerStates = Recipe.updateRule(config.optimizer()).stateNames().size();
+    UpdatePlan updates = UpdatePlan.of(config.optimizer(), model.parameters());
     MemoryNeed need =
         new MemoryNeed(
             site.heapBytes(),
             (config.train().precision() == Precision.F32 ? 4 : 6) * elements,
             4 * uses * partialSums,
-            4L * elements * optimizerStates,
+            4 * (updates.stateElements() + updates.workspaceElements()),
             model.activationBytes(config.batch().micro()),
             workers > 1 ? SHARED_PER_PEER * (workers - 1) : 0,
             site.limitBytes());

@@ -75,7 +75,7 @@ final class MetricsWriter implements RunListener, AutoCloseable {
 
   @Override
   public void step(ControlMessage.StepReport report) {
-    write(
+    ObjectNode line =
         event("step", report.step())
             .put("loss", report.loss())
             .put("grad_norm", report.gradientNorm())
@@ -85,7 +85,13 @@ final class MetricsWriter implements RunListener, AutoCloseable {
             .put("seconds", report.seconds())
             .put("data_seconds", report.dataWait())
             .put("communication_seconds", report.communicationWait())
-            .put("memory_peak_bytes", report.memoryPeak()));
+            .put("memory_peak_bytes", report.memoryPeak());
+    if (report.lossScale() > 0) {
+      line.put("loss_scale", report.lossScale())
+          .put("skipped", report.skipped())
+          .put("skipped_steps", report.skippedSteps());
+    }
+    write(line);
   }
 
   @Override

@@ -2,18 +2,17 @@ package dev.bellows.trainer;
 
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
-import dev.bellows.optimizers.AdamW;
 import dev.bellows.optimizers.Constant;
 import dev.bellows.optimizers.Cosine;
+import dev.bellows.optimizers.LossScaler;
 import dev.bellows.optimizers.Optimizer;
 import dev.bellows.optimizers.ParameterSpan;
 import dev.bellows.optimizers.Schedule;
-import dev.bellows.optimizers.Sgd;
-import dev.bellows.optimizers.UpdateRule;
+import dev.bellows.optimizers.Treatment;
 import dev.bellows.optimizers.WarmupStableDecay;
 import dev.bellows.parallelism.Reduction;
 import dev.bellows.tensor.Backend;
-import dev.bellows.trainer.config.OptimizerSection;
+import dev.bellows.trainer.config.LossScaleSection;
 import dev.bellows.trainer.config.RunConfig;
 import dev.bellows.trainer.config.ScheduleSection;
 import java.util.ArrayList;
@@ -23,25 +22,24 @@ import java.util.List;
 final class Recipe {
   private Recipe() {}
 
-  static UpdateRule updateRule(OptimizerSection section) {
-    return switch (section.kind()) {
-      case ADAMW ->
-          new AdamW(section.beta1(), section.beta2(), section.epsilon(), section.weightDecay());
-      case SGD -> new Sgd(section.momentum(), section.nesterov(), section.weightDecay());
-    };
-  }
-
-  static Optimizer optimizer(RunConfig config, Backend backend, ParameterStore store) {
-    List<Parameter> parameters = store.parameters();
+  static Optimizer optimizer(UpdatePlan plan, Backend backend, ParameterStore store) {
     List<ParameterSpan> spans = new ArrayList<>();
-    for (int i = 0; i < parameters.size(); i++) {
-      Parameter parameter = parameters.get(i);
+    List<Treatment> treatments = new ArrayList<>();
+    for (UpdatePlan.Entry entry : plan.entries()) {
+      Parameter parameter = entry.parameter();
       spans.add(
           new ParameterSpan(
-              parameter.name(), parameter.shape(), store.offset(i), parameter.isDecayed()));
+              parameter.name(), parameter.shape(), store.offset(spans.size()), entry.decayed()));
+      treatments.add(entry.treatment());
     }
-    return new Optimizer(
-        backend, updateRule(config.optimizer()), spans, store.values(), store.primaryGradients());
+    return new Optimizer(backend, spans, treatments, store.values(), store.primaryGradients());
+  }
+
+  static LossScaler lossScaler(RunConfig config) {
+    LossScaleSection section = config.lossScale();
+    return section.initial() == 0
+        ? LossScaler.off()
+        : LossScaler.dynamic(section.initial(), section.growthInterval());
   }
 
   static Schedule schedule(RunConfig config) {

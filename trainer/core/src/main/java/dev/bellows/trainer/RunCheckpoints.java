@@ -110,7 +110,7 @@ final class RunCheckpoints implements CheckpointCommitter {
     RunConfig saved =
         ConfigLoader.load(
             "the checkpoint's config", manifest.content().config().asText(), List.of());
-    ConfigChanges changes = ConfigChanges.between(saved, config);
+    ConfigChanges changes = ConfigChanges.between(saved, config, sameTensors(manifest));
     if (!changes.forbidden().isEmpty()) {
       throw new BellowsException(
           ErrorCategory.CONFIGURATION,
@@ -131,6 +131,11 @@ final class RunCheckpoints implements CheckpointCommitter {
     }
     return new ResumePoint(
         step, catalog.folder(step), manifest.trainer().path("saved_workers").asInt());
+  }
+
+  /// Other groups may freeze other parameters or give them another rule, whose state the checkpoint has not.
+  private boolean sameTensors(Manifest manifest) {
+    return Set.copyOf(manifest.content().tensors()).equals(Set.copyOf(tensors));
   }
 
   @Override

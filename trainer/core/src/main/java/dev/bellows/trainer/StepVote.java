@@ -43,9 +43,11 @@ final class StepVote {
     mine[MEMORY_PEAK] = bytes;
   }
 
-  /// Exchanges the votes. Returns the record of the step with `loss = lossScale · sum of all groups' losses`, added in group order. Errors:
-  /// [BellowsException] NUMERIC when a loss or the norm is not finite, INTERNAL when the ranks' gradients differ.
-  StepRecord exchange(long step, double squaredNorm, double lossScale, double learningRate) {
+  /// Exchanges the votes. Returns the record of the step with `loss = lossScale · sum of all groups' losses`, added in group order. A norm
+  /// that is not finite makes it a skipped step where the gradients `mayOverflow`. Errors: [BellowsException] NUMERIC when a loss, or the norm otherwise, is
+  /// not finite; INTERNAL when the ranks' gradients differ.
+  StepRecord exchange(
+      long step, double squaredNorm, double lossScale, double learningRate, boolean mayOverflow) {
     mine[SQUARED_NORM] = squaredNorm;
     double[][] votes = collectives.allGather(mine);
     double loss = 0;
@@ -68,11 +70,14 @@ final class StepVote {
                 + ", which must never happen; please report this with the run folder");
       }
     }
-    if (!Double.isFinite(squaredNorm)) {
+    boolean finite = Double.isFinite(squaredNorm);
+    if (!finite && !mayOverflow) {
       throw notFinite("the gradient norm", step, squaredNorm, " (all ranks)");
     }
-    lastFiniteLoss = loss;
-    lastFiniteStep = step;
+    if (finite) {
+      lastFiniteLoss = loss;
+      lastFiniteStep = step;
+    }
     return new StepRecord(
         loss,
         Math.sqrt(squaredNorm),
@@ -80,7 +85,8 @@ final class StepVote {
         max(votes, STOP) > 0,
         max(votes, DATA_SECONDS),
         max(votes, COMMUNICATION_SECONDS),
-        (long) max(votes, MEMORY_PEAK));
+        (long) max(votes, MEMORY_PEAK),
+        !finite);
   }
 
   private BellowsException notFinite(String what, long step, double value, String where) {

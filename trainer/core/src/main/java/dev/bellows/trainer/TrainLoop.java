@@ -40,7 +40,7 @@ final class TrainLoop {
       StepBatch batch = loader.load(step - 1);
       double dataSeconds = (System.nanoTime() - start) / 1e9;
       sink.begin(step, batch.lossScale(), dataSeconds, events.stopRequested());
-      estimator.estimate(batch, sink);
+      estimator.estimate(sink.scaled(batch), sink);
       StepRecord record = sink.record();
       events.stepDone(step, record, (System.nanoTime() - start) / 1e9);
       stopped = step < lastStep && (record.stop() || step >= stopAfter);

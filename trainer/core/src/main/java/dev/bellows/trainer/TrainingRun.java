@@ -75,7 +75,7 @@ public final class TrainingRun {
             folder,
             config,
             runId,
-            TrainingState.describe(model, Recipe.updateRule(config.optimizer()).stateNames()),
+            UpdatePlan.of(config.optimizer(), model.parameters()).logical(),
             out);
     if (options.fresh()) {
       checkpoints.deleteAll();

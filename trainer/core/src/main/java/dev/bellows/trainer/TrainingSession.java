@@ -8,6 +8,7 @@ import dev.bellows.nn.ParameterStore;
 import dev.bellows.nn.Precision;
 import dev.bellows.nn.SavedTensors;
 import dev.bellows.nn.WeightGradient;
+import dev.bellows.optimizers.LossScaler;
 import dev.bellows.optimizers.Optimizer;
 import dev.bellows.parallelism.BatchTree;
 import dev.bellows.parallelism.Collectives;
@@ -53,6 +54,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
   private final Membership membership;
   private final CoordinatorLink link;
   private final WorkerLog log;
+  private final LossScaler scaler;
   private final Deque<AutoCloseable> owned = new ArrayDeque<>();
 
   private final StepLoader loader;
@@ -78,6 +80,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     this.config = config;
     this.membership = membership;
     this.link = link;
+    this.scaler = Recipe.lossScaler(config);
     boolean built = false;
     try {
       int rank = membership.rank();
@@ -88,14 +91,15 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
       BatchTree tree = new BatchTree(config.batch().groups(), world);
       ParameterStore store =
           own(new ParameterStore(backend, model.parameters(), precision(backend)));
-      Optimizer optimizer = own(Recipe.optimizer(config, backend, store));
+      UpdatePlan updates = UpdatePlan.of(config.optimizer(), model.parameters());
+      Optimizer optimizer = own(Recipe.optimizer(updates, backend, store));
       GradientReducer reducer =
           own(
               new GradientReducer(
                   backend, store, tree, rank, collectives, Recipe.reduction(config)));
       TrainingState state = new TrainingState(store, optimizer);
       resumeStep = initialiseOrRestore(store, state);
-      checkpointer = own(new Checkpointer(spec, config, membership, link, state));
+      checkpointer = own(new Checkpointer(spec, config, membership, link, state, scaler));
       SampleOrder order = new SampleOrder(config.seed(), data.train().samples());
       loader =
           own(
@@ -122,7 +126,8 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
               vote,
               optimizer,
               Recipe.schedule(config),
-              config.optimizer().clip());
+              config.optimizer().clip(),
+              scaler);
       Backpropagation estimator =
           new Backpropagation(backend, model, store, SavedTensors.keep(), WeightGradient.EXACT);
       loop = new TrainLoop(loader, estimator, sink, this);
@@ -176,7 +181,9 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     try {
       FileStore files = RunFolder.of(spec.folder()).store();
       state.restore(files, membership.resumeFrom());
-      return Manifest.read(files, membership.resumeFrom()).step();
+      Manifest manifest = Manifest.read(files, membership.resumeFrom());
+      LossScaleState.restore(manifest.trainer(), scaler);
+      return manifest.step();
     } catch (IOException e) {
       throw new BellowsException(ErrorCategory.STORAGE, e.getMessage(), e);
     }
@@ -253,7 +260,10 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
               seconds,
               record.dataSeconds(),
               record.communicationSeconds(),
-              record.memoryPeak()));
+              record.memoryPeak(),
+              record.skipped(),
+              scaler.isOn() ? scaler.scale() : 0,
+              scaler.skipped()));
     }
     boolean last = step == config.train().steps();
     if (!last && isDue(step, config.evaluate().every())) {

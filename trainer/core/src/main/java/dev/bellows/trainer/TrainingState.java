@@ -4,12 +4,11 @@ import dev.bellows.checkpointing.Block;
 import dev.bellows.checkpointing.BlockSource;
 import dev.bellows.checkpointing.CheckpointReader;
 import dev.bellows.checkpointing.LogicalTensor;
-import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
 import dev.bellows.optimizers.Optimizer;
+import dev.bellows.optimizers.StateTensor;
 import dev.bellows.storage.FileStore;
-import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -19,7 +18,7 @@ import java.util.List;
 import java.util.Map;
 
 /// The tensors of a run by their logical names: every parameter under its own name, and each of its optimizer states as
-/// `optimizer.<state>.<parameter>`. Borrows the tensors.
+/// `optimizer.<state>.<parameter>`, of the shape that the update rule declares. Borrows the tensors.
 final class TrainingState implements BlockSource {
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
   private final List<LogicalTensor> logical = new ArrayList<>();
@@ -29,39 +28,14 @@ final class TrainingState implements BlockSource {
     for (int i = 0; i < parameters.size(); i++) {
       Parameter parameter = parameters.get(i);
       add(parameter.name(), parameter.value(), LogicalTensor.PARAMETER);
-      for (int state = 0; state < optimizer.stateNames().size(); state++) {
-        Tensor slice =
-            optimizer.state().get(state).slice(store.offset(i), parameter.shape().dims());
-        add(
-            stateName(optimizer.stateNames().get(state), parameter),
-            slice,
-            LogicalTensor.OPTIMIZER);
+      for (StateTensor state : optimizer.state(i)) {
+        add(stateName(state.name(), parameter), state.tensor(), LogicalTensor.OPTIMIZER);
       }
     }
   }
 
-  /// The logical tensors of `model` under an update rule with these states, without any memory: what the driver knows.
-  static List<LogicalTensor> describe(Model model, List<String> stateNames) {
-    List<LogicalTensor> all = new ArrayList<>();
-    for (Parameter parameter : model.parameters()) {
-      if (!parameter.isTied()) {
-        all.add(
-            new LogicalTensor(
-                parameter.name(), DType.F32, parameter.shape(), LogicalTensor.PARAMETER));
-        for (String state : stateNames) {
-          all.add(
-              new LogicalTensor(
-                  stateName(state, parameter),
-                  DType.F32,
-                  parameter.shape(),
-                  LogicalTensor.OPTIMIZER));
-        }
-      }
-    }
-    return all;
-  }
-
-  private static String stateName(String state, Parameter parameter) {
+  /// Name of a parameter's state in a checkpoint.
+  static String stateName(String state, Parameter parameter) {
     return "optimizer." + state + "." + parameter.name();
   }
 

@@ -15,7 +15,7 @@ class ConfigChangesTest {
   }
 
   private static ConfigChanges change(String... overrides) {
-    return ConfigChanges.between(config(), config(overrides));
+    return ConfigChanges.between(config(), config(overrides), true);
   }
 
   @Test

@@ -164,8 +164,13 @@ record LocalRun(
 
   /// Names of the tensors in which the checkpoints of `step` in two run folders differ.
   static List<String> differing(Path first, Path second, long step) {
-    try (CheckpointReader a = CheckpointReader.open(store(first), stepFolder(first, step));
-        CheckpointReader b = CheckpointReader.open(store(second), stepFolder(second, step))) {
+    return differing(first, step, second, step);
+  }
+
+  /// The same for the checkpoints of two steps.
+  static List<String> differing(Path first, long firstStep, Path second, long secondStep) {
+    try (CheckpointReader a = CheckpointReader.open(store(first), stepFolder(first, firstStep));
+        CheckpointReader b = CheckpointReader.open(store(second), stepFolder(second, secondStep))) {
       return CheckpointDiff.diff(a, b).tensors().stream()
           .filter(tensor -> tensor.outcome() != CheckpointDiff.Outcome.EQUAL)
           .map(CheckpointDiff.TensorDifference::name)

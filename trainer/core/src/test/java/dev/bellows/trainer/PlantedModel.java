@@ -6,15 +6,16 @@ import dev.bellows.nn.Parameter;
 import dev.bellows.nn.Tape;
 import dev.bellows.nn.Variable;
 import java.util.List;
+import java.util.function.Consumer;
 
 /// A model that does something of the test's before a forward pass.
 final class PlantedModel implements Model {
   private final Model model;
   private final int call;
-  private final Runnable fault;
+  private final Consumer<Model> fault;
   private int calls;
 
-  private PlantedModel(Model model, int call, Runnable fault) {
+  private PlantedModel(Model model, int call, Consumer<Model> fault) {
     this.model = model;
     this.call = call;
     this.fault = fault;
@@ -23,6 +24,11 @@ final class PlantedModel implements Model {
   /// Models of which the one of worker `partition` runs `fault` at its forward pass number `call`, counted from 1. The driver's and the
   /// other workers' models are plain.
   static ModelFactory in(int partition, int call, Runnable fault) {
+    return in(partition, call, model -> fault.run());
+  }
+
+  /// The same with a fault that is given the model.
+  static ModelFactory in(int partition, int call, Consumer<Model> fault) {
     return (section, layout) -> {
       Model model = new TinyModels().create(section, layout);
       return Thread.currentThread().getName().equals("bellows-worker-" + partition)
@@ -39,7 +45,7 @@ final class PlantedModel implements Model {
   @Override
   public Variable logits(Tape tape, Batch batch) {
     if (++calls == call) {
-      fault.run();
+      fault.accept(model);
     }
     return model.logits(tape, batch);
   }

@@ -24,7 +24,12 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class StepVoteTest {
   /// What one rank brings to the vote of step 5.
-  private record Ballot(double loss, double squaredNorm, boolean stop, double seconds) {}
+  private record Ballot(
+      double loss, double squaredNorm, boolean stop, double seconds, boolean mayOverflow) {
+    Ballot(double loss, double squaredNorm, boolean stop, double seconds) {
+      this(loss, squaredNorm, stop, seconds, false);
+    }
+  }
 
   /// Two ranks with one group each vote; what each of them gets.
   private static List<Object> vote(Ballot... ballots) throws InterruptedException {
@@ -44,7 +49,8 @@ class StepVoteTest {
                 vote.setLoss(self, ballots[self].loss());
                 vote.setTimes(ballots[self].seconds(), 2 * ballots[self].seconds());
                 vote.setMemoryPeak(100 - self);
-                return vote.exchange(5, ballots[self].squaredNorm(), 0.5, 0.1);
+                return vote.exchange(
+                    5, ballots[self].squaredNorm(), 0.5, 0.1, ballots[self].mayOverflow());
               }
             });
       }
@@ -63,7 +69,7 @@ class StepVoteTest {
   @Test
   void allRanksLearnTheSame() throws InterruptedException {
     List<Object> results = vote(new Ballot(3, 16, false, 0.25), new Ballot(1, 16, true, 0.125));
-    assertEquals(new StepRecord(2, 4, 0.1, true, 0.25, 0.5, 100), results.get(0));
+    assertEquals(new StepRecord(2, 4, 0.1, true, 0.25, 0.5, 100, false), results.get(0));
     assertEquals(results.get(0), results.get(1));
   }
 
@@ -88,6 +94,21 @@ class StepVoteTest {
         vote(new Ballot(3, 16, false, 0), new Ballot(1, Math.nextUp(16.0), false, 0)),
         ErrorCategory.INTERNAL,
         "the ranks hold different gradients after the reduction of step 5");
+  }
+
+  @Test
+  void anOverflowUnderALossScaleIsASkippedStep() throws InterruptedException {
+    double infinite = Double.POSITIVE_INFINITY;
+    List<Object> results =
+        vote(new Ballot(3, infinite, false, 0, true), new Ballot(1, infinite, false, 0, true));
+    assertEquals(new StepRecord(2, infinite, 0.1, false, 0, 0, 100, true), results.get(0));
+    assertEquals(results.get(0), results.get(1));
+    assertAll(
+        vote(
+            new Ballot(infinite, infinite, false, 0, true),
+            new Ballot(1, infinite, false, 0, true)),
+        ErrorCategory.NUMERIC,
+        "the loss became Infinity at step 5 (rank 0, group 0)");
   }
 
   @Test

@@ -11,6 +11,7 @@ import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Device;
 import dev.bellows.tensor.Gemm;
 import dev.bellows.tensor.HostAllocator;
+import dev.bellows.tensor.LionStep;
 import dev.bellows.tensor.MemoryPool;
 import dev.bellows.tensor.SgdStep;
 import dev.bellows.tensor.Tensor;
@@ -324,7 +325,7 @@ public final class CpuBackend implements Backend {
   }
 
   /// Rows of one block of a reduction over `m` rows.
-  private static int blockRows(int m) {
+  static int blockRows(int m) {
     return Math.max(ROWS_AT_LEAST, TileGrid.ceilDivide(m, ROW_BLOCKS));
   }
 
@@ -355,7 +356,7 @@ public final class CpuBackend implements Backend {
   }
 
   /// Rows of one tile of a row-wise operation that does not reduce over rows.
-  private static int tileRows(int n) {
+  static int tileRows(int n) {
     return Math.max(1, RUN / Math.max(1, n));
   }
 
@@ -606,6 +607,37 @@ public final class CpuBackend implements Backend {
     elementwise(
         parameter.elements(),
         (offset, n) -> UpdateKernels.sgd(step, p + offset, g + offset, b + offset, n));
+  }
+
+  @Override
+  public void lion(LionStep step, Tensor parameter, Tensor gradient, Tensor momentum) {
+    checks.lion(parameter, gradient, momentum);
+    long p = at(parameter);
+    long g = at(gradient);
+    long m = at(momentum);
+    elementwise(
+        parameter.elements(),
+        (offset, n) -> UpdateKernels.lion(step, p + offset, g + offset, m + offset, n));
+  }
+
+  @Override
+  public void factoredMoments(
+      double scale, double weight, Tensor gradient, Tensor rows, Tensor columns) {
+    checks.factoredMoments(gradient, rows, columns);
+    FactoredMoments.move(team, partials, scale, weight, gradient, rows, columns);
+  }
+
+  @Override
+  public void factoredUpdate(
+      double scale,
+      double rowMean,
+      double floor,
+      Tensor gradient,
+      Tensor rows,
+      Tensor columns,
+      Tensor update) {
+    checks.factoredUpdate(gradient, rows, columns, update);
+    FactoredMoments.update(team, scale, rowMean, floor, gradient, rows, columns, update);
   }
 
   @Override

@@ -5,11 +5,14 @@ import static dev.bellows.tensor.cpu.Lanes.all;
 import static dev.bellows.tensor.cpu.Lanes.first;
 import static dev.bellows.tensor.cpu.Lanes.load;
 import static dev.bellows.tensor.cpu.Lanes.store;
+import static dev.bellows.tensor.cpu.Lanes.zero;
 
 import dev.bellows.tensor.AdamWStep;
+import dev.bellows.tensor.LionStep;
 import dev.bellows.tensor.SgdStep;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
 
 /// The update rules, one pass over all their buffers.
 final class UpdateKernels {
@@ -85,6 +88,29 @@ final class UpdateKernels {
       FloatVector direction = step.nesterov() ? buffer.fma(all(mu), g) : buffer;
       store(buffer, momentum + at, mask);
       store(direction.fma(all(rate), p), parameter + at, mask);
+    }
+  }
+
+  static void lion(LionStep step, long parameter, long gradient, long momentum, int n) {
+    float scale = (float) step.gradientScale();
+    float decay = (float) (1 - step.learningRate() * step.weightDecay());
+    float rate = (float) step.learningRate();
+    float beta1 = (float) step.beta1();
+    float oneMinusBeta1 = (float) (1 - step.beta1());
+    float beta2 = (float) step.beta2();
+    float oneMinusBeta2 = (float) (1 - step.beta2());
+    for (int i = 0; i < n; i += WIDTH) {
+      VectorMask<Float> mask = first(n - i);
+      long at = 4L * i;
+      FloatVector g = load(gradient + at, mask).mul(scale);
+      FloatVector m = load(momentum + at, mask);
+      FloatVector direction = m.mul(beta1).add(g.mul(oneMinusBeta1));
+      FloatVector move =
+          zero()
+              .blend(-rate, direction.compare(VectorOperators.GT, 0f))
+              .blend(rate, direction.compare(VectorOperators.LT, 0f));
+      store(load(parameter + at, mask).mul(decay).add(move), parameter + at, mask);
+      store(m.mul(beta2).add(g.mul(oneMinusBeta2)), momentum + at, mask);
     }
   }
 }

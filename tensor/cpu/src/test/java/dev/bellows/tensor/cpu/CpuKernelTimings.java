@@ -6,6 +6,7 @@ import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.Category;
 import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Gemm;
+import dev.bellows.tensor.LionStep;
 import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
 import java.lang.foreign.ValueLayout;
@@ -229,6 +230,19 @@ public final class CpuKernelTimings {
     backend.fill(v, 0.1);
     AdamWStep step = new AdamWStep(1e-3, 0.9, 0.95, 1e-8, 0.1, 1, 10);
     time("adamW 10.8M", 0, () -> backend.adamW(step, p, g, m, v));
+    LionStep lion = new LionStep(1e-4, 0.9, 0.99, 1, 1);
+    time("lion 10.8M", 0, () -> backend.lion(lion, p, g, m));
+    Tensor rows = tensor(2700);
+    Tensor columns = tensor(4000);
+    backend.fill(rows, 0.1);
+    backend.fill(columns, 0.1);
+    Tensor matrix = g.view(2700, 4000);
+    time("factored moments 10.8M", 0, () -> backend.factoredMoments(1, 0.1, matrix, rows, columns));
+    Tensor update = m.view(2700, 4000);
+    time(
+        "factored update 10.8M",
+        0,
+        () -> backend.factoredUpdate(1, 0.1, 1e-14, matrix, rows, columns, update));
     time("squared norm 10.8M", 0, () -> backend.squaredNorm(g));
     Tensor tiny = tensor(1000);
     time("scale 1000 elements", 0, () -> backend.scale(tiny, 1.0));

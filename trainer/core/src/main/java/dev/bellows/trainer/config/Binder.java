@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// Turns a [Node] into records: component names are the keys, [Default] fills what is left out.
 final class Binder {
@@ -31,7 +32,7 @@ final class Binder {
         values[i] =
             section(components[i].getType().asSubclass(Record.class), key, node, mapping.source());
       } else if (applies(components[i], values[0])) {
-        values[i] = value(components[i], key, node, mapping.source());
+        values[i] = value(components[i], key, node, mapping.source(), values[0]);
       } else {
         values[i] = meaningless(components[i], key, node, Text.of(values[0]));
       }
@@ -81,7 +82,7 @@ final class Binder {
           .in(given.source());
     }
     return component.isAnnotationPresent(Default.class)
-        ? fallback(component, key)
+        ? fallback(component, key, "")
         : nothing(component.getType());
   }
 
@@ -92,15 +93,30 @@ final class Binder {
     return type == String.class ? "" : Text.parse("", type, type == boolean.class ? "false" : "0");
   }
 
-  private static Object fallback(RecordComponent component, String key) {
-    String text = component.getAnnotation(Default.class).value();
-    return component.getType() == Map.class ? Map.of() : Text.parse(key, component.getType(), text);
+  private static Object fallback(RecordComponent component, String key, String kind) {
+    Default fallback = component.getAnnotation(Default.class);
+    if (component.getType() == Map.class) {
+      return Map.of();
+    } else if (component.getType() == List.class) {
+      return List.of();
+    }
+    String text =
+        Arrays.stream(fallback.perKind())
+            .filter(entry -> entry.startsWith(kind + "="))
+            .map(entry -> entry.substring(kind.length() + 1))
+            .findFirst()
+            .orElse(fallback.value());
+    return Text.parse(key, component.getType(), text);
   }
 
-  private static Object value(RecordComponent component, String key, Node node, String source) {
+  private static Object value(
+      RecordComponent component, String key, Node node, String source, Object kind) {
     if (node != null) {
       try {
-        return convert(component.getType(), key, node);
+        Optional<Class<? extends Record>> items = Keys.items(component);
+        return items.isPresent()
+            ? records(items.get(), key, node)
+            : convert(component.getType(), key, node);
       } catch (ConfigException e) {
         throw e.in(node.source());
       }
@@ -110,7 +126,23 @@ final class Binder {
               key, key + " is missing; it must be " + Text.expected(component.getType()))
           .in(source);
     }
-    return fallback(component, key);
+    return fallback(component, key, kind == null ? "" : Text.of(kind));
+  }
+
+  /// A list of mappings, each a record of `type`.
+  private static List<Object> records(Class<? extends Record> type, String key, Node node) {
+    String expected = "; it must be a list of mappings, such as [{match: \"*.bias\"}]";
+    if (!(node instanceof Node.Sequence sequence)) {
+      throw new ConfigException(key, key + " is " + node.shown() + expected);
+    }
+    List<Object> items = new ArrayList<>();
+    for (Node item : sequence.items()) {
+      if (!(item instanceof Node.Mapping mapping)) {
+        throw new ConfigException(key, key + " holds " + item.shown() + expected);
+      }
+      items.add(bind(type, key + ".", mapping));
+    }
+    return items;
   }
 
   private static Object convert(Class<?> type, String key, Node node) {

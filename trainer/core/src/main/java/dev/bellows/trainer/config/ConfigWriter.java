@@ -1,8 +1,10 @@
 package dev.bellows.trainer.config;
 
 import java.lang.reflect.RecordComponent;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 
 /// Writes a resolved configuration as YAML: every key that has a meaning, in the records' order.
@@ -40,7 +42,10 @@ final class ConfigWriter {
   private static String text(Object value) {
     return switch (value) {
       case String text -> Text.quoted(text);
-      case List<?> list -> list.toString();
+      case List<?> list ->
+          list.stream()
+              .map(item -> item instanceof Record entry ? entry(entry) : item.toString())
+              .collect(Collectors.joining(", ", "[", "]"));
       case Map<?, ?> map when map.isEmpty() -> "{}";
       case Map<?, ?> map ->
           map.entrySet().stream()
@@ -53,6 +58,18 @@ final class ConfigWriter {
               .collect(Collectors.joining());
       default -> Text.of(value);
     };
+  }
+
+  /// An item of a list, on one line; what was left out stays so.
+  private static String entry(Record item) {
+    List<String> keys = new ArrayList<>();
+    for (RecordComponent component : item.getClass().getRecordComponents()) {
+      Object value = value(component, item);
+      if (!OptionalDouble.empty().equals(value)) {
+        keys.add(component.getName() + ": " + text(value));
+      }
+    }
+    return "{" + String.join(", ", keys) + "}";
   }
 
   private static Object value(RecordComponent component, Record of) {

@@ -10,4 +10,7 @@ import java.lang.annotation.Target;
 @Target(ElementType.RECORD_COMPONENT)
 @interface Default {
   String value();
+
+  /// Other values for some kinds of the section, each written `kind=value`.
+  String[] perKind() default {};
 }

@@ -1,5 +1,6 @@
 package dev.bellows.trainer.config;
 
+import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,7 +21,15 @@ final class Keys {
     for (RecordComponent section : RunConfig.class.getRecordComponents()) {
       if (section.getType().isRecord()) {
         for (RecordComponent key : section.getType().getRecordComponents()) {
-          keys.add(section.getName() + "." + key.getName());
+          String name = section.getName() + "." + key.getName();
+          keys.add(name);
+          items(key)
+              .ifPresent(
+                  type -> {
+                    for (RecordComponent item : type.getRecordComponents()) {
+                      keys.add(name + "." + item.getName());
+                    }
+                  });
         }
       } else {
         keys.add(section.getName());
@@ -34,6 +43,16 @@ final class Keys {
     return Arrays.stream(type.getRecordComponents())
         .filter(component -> component.getName().equals(name))
         .findFirst();
+  }
+
+  /// The type of the items of a component that is a list of records.
+  static Optional<Class<? extends Record>> items(RecordComponent component) {
+    return component.getGenericType() instanceof ParameterizedType list
+            && list.getRawType() == List.class
+            && list.getActualTypeArguments()[0] instanceof Class<?> item
+            && item.isRecord()
+        ? Optional.of(item.asSubclass(Record.class))
+        : Optional.empty();
   }
 
   /// The error for a key that is none, with the nearest one.

@@ -13,6 +13,7 @@ package dev.bellows.trainer.config;
 /// @param optimizer section `optimizer`
 /// @param schedule section `schedule`; a length of 0 becomes `train.steps`
 /// @param train section `train`
+/// @param lossScale section `lossScale`
 /// @param evaluate section `evaluate`
 /// @param checkpoint section `checkpoint`
 /// @param workers section `workers`
@@ -30,6 +31,7 @@ public record RunConfig(
     OptimizerSection optimizer,
     ScheduleSection schedule,
     TrainSection train,
+    LossScaleSection lossScale,
     EvaluateSection evaluate,
     CheckpointSection checkpoint,
     WorkersSection workers,
@@ -98,6 +100,7 @@ public record RunConfig(
         optimizer,
         schedule,
         train,
+        lossScale,
         evaluate,
         checkpoint,
         workers,

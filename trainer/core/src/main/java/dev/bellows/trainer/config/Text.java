@@ -3,6 +3,7 @@ package dev.bellows.trainer.config;
 import java.math.BigInteger;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.OptionalDouble;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -27,7 +28,7 @@ final class Text {
           .collect(Collectors.joining(", ", "one of ", ""));
     } else if (type == int.class || type == Integer.class || type == long.class) {
       return "a whole number";
-    } else if (type == double.class) {
+    } else if (type == double.class || type == OptionalDouble.class) {
       return "a number";
     } else if (type == boolean.class) {
       return "true or false";
@@ -56,6 +57,8 @@ final class Text {
         return whole(text);
       } else if (type == double.class) {
         return number(text);
+      } else if (type == OptionalDouble.class) {
+        return text.isEmpty() ? OptionalDouble.empty() : OptionalDouble.of(number(text));
       } else if (type == boolean.class) {
         return truth(text);
       } else if (type == Duration.class) {
@@ -123,6 +126,7 @@ final class Text {
       case Enum<?> constant -> constant.name().toLowerCase(Locale.ROOT);
       case Duration duration when duration.toMillis() % 1000 == 0 -> duration.toSeconds() + "s";
       case Duration duration -> duration.toMillis() + "ms";
+      case OptionalDouble number when number.isPresent() -> Double.toString(number.getAsDouble());
       default -> value.toString();
     };
   }

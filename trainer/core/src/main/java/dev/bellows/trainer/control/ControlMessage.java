@@ -59,6 +59,9 @@ public sealed interface ControlMessage {
   /// @param dataWait share of that time in which the slowest rank waited for data
   /// @param communicationWait share of that time in which the slowest rank exchanged or waited
   /// @param memoryPeak highest device bytes of any rank
+  /// @param skipped whether the update was left out because a gradient overflowed
+  /// @param lossScale after this step; 0 without loss scaling
+  /// @param skippedSteps steps left out since the run's start
   record StepReport(
       long runId,
       int generation,
@@ -70,7 +73,10 @@ public sealed interface ControlMessage {
       double seconds,
       double dataWait,
       double communicationWait,
-      long memoryPeak)
+      long memoryPeak,
+      boolean skipped,
+      double lossScale,
+      long skippedSteps)
       implements ControlMessage {}
 
   /// Rank 0 to coordinator after an evaluation.

@@ -86,9 +86,16 @@ class ConfigLoaderTest {
         "optimizer.learningRate=0 | optimizer.learningRate is 0.0; it must be a number above 0",
         "optimizer.beta2=1 | optimizer.beta2 is 1.0; it must be 0.0 or more and less than 1.0",
         "optimizer.clip=-1 | optimizer.clip is -1.0; it must be a number of 0 or more",
-        "optimizer=lion | optimizer.kind is 'lion'; it must be one of adamw, sgd",
+        "optimizer=adam | optimizer.kind is 'adam'; it must be one of adamw, sgd, lion, adafactor,"
+            + " muon",
+        "optimizer.relativeStep=false | optimizer.relativeStep has no meaning for optimizer.kind"
+            + " adamw, only for adafactor; leave it out",
+        "lossScale=100 | lossScale.initial is 100.0; it must be a power of two from 1 to 2^64, such"
+            + " as 65536, or 0 for no loss scaling",
+        "optimizer.groups=[{match: a, freeze: true}] | unknown key optimizer.groups.freeze; did you"
+            + " mean optimizer.groups.frozen?",
         "optimizer.momentum=0.9 | optimizer.momentum has no meaning for optimizer.kind adamw, only"
-            + " for sgd; leave it out",
+            + " for sgd or muon; leave it out",
         "schedule.floor=2 | schedule.floor is 2.0; it must be from 0 to 1",
         "schedule.warmup=6 | schedule.steps is 5, but warm-up alone takes 6 steps; shorten them or"
             + " raise schedule.steps or train.steps",

@@ -1,13 +1,16 @@
 package dev.bellows.trainer.config;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bellows.nn.Precision;
+import dev.bellows.trainer.config.OptimizerSection.Kind;
 import java.lang.reflect.RecordComponent;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 
 /// Each section with all defaults, and with every key set to something else.
@@ -104,23 +107,163 @@ class SectionsTest {
   void optimizer() {
     assertEquals(
         new OptimizerSection(
-            OptimizerSection.Kind.ADAMW, 1e-3, 0.9, 0.95, 1e-8, 0.1, 0.9, false, 1.0),
+            Kind.ADAMW,
+            1e-3,
+            0.9,
+            0.95,
+            1e-8,
+            0.1,
+            0.9,
+            false,
+            -0.8,
+            1e-3,
+            1,
+            true,
+            1.0,
+            List.of()),
         Configs.minimal().optimizer());
     assertEquals(
         new OptimizerSection(
-            OptimizerSection.Kind.ADAMW, 3e-4, 0.8, 0.999, 1e-6, 0.0, 0.9, false, 0.5),
-        Configs.minimalWith(
-                "optimizer",
-                "{kind: adamw, learningRate: 3e-4, beta1: .8, beta2: 0.999, epsilon: 1e-6,"
-                    + " weightDecay: 0, clip: 0.5}")
-            .optimizer());
+            Kind.ADAMW, 3e-4, 0.8, 0.999, 1e-6, 0, 0.9, false, -0.8, 1e-3, 1, true, 0.5, List.of()),
+        optimizer(
+            "{kind: adamw, learningRate: 3e-4, beta1: .8, beta2: 0.999, epsilon: 1e-6, weightDecay:"
+                + " 0, clip: 0.5}"));
     assertEquals(
-        new OptimizerSection(OptimizerSection.Kind.SGD, 0.1, 0.9, 0.95, 1e-8, 0.01, 0.5, true, 0.0),
-        Configs.minimalWith(
-                "optimizer",
-                "{kind: sgd, learningRate: 0.1, weightDecay: 0.01, momentum: 0.5, nesterov: true,"
-                    + " clip: 0}")
-            .optimizer());
+        new OptimizerSection(
+            Kind.SGD, 0.1, 0.9, 0.95, 1e-8, 0.01, 0.5, true, -0.8, 1e-3, 1, true, 0.0, List.of()),
+        optimizer(
+            "{kind: sgd, learningRate: 0.1, weightDecay: 0.01, momentum: 0.5, nesterov: true, clip:"
+                + " 0}"));
+  }
+
+  private static OptimizerSection optimizer(String keys) {
+    RunConfig config = Configs.minimalWith("optimizer", keys);
+    assertEquals(config, ConfigLoader.load("x.yaml", ConfigLoader.toYaml(config), List.of()));
+    return config.optimizer();
+  }
+
+  @Test
+  void lion() {
+    assertEquals(
+        new OptimizerSection(
+            Kind.LION, 1e-4, 0.9, 0.99, 1e-8, 1, 0.9, false, -0.8, 1e-3, 1, true, 1.0, List.of()),
+        optimizer("lion"));
+    assertEquals(
+        new OptimizerSection(
+            Kind.LION, 3e-4, 0.8, 0.9, 1e-8, 2, 0.9, false, -0.8, 1e-3, 1, true, 1.0, List.of()),
+        optimizer("{kind: lion, learningRate: 3e-4, beta1: 0.8, beta2: 0.9, weightDecay: 2}"));
+  }
+
+  @Test
+  void adafactor() {
+    assertEquals(
+        new OptimizerSection(
+            Kind.ADAFACTOR,
+            0.01,
+            0.9,
+            0.95,
+            0x1p-23,
+            0,
+            0.9,
+            false,
+            -0.8,
+            1e-3,
+            1,
+            true,
+            1.0,
+            List.of()),
+        optimizer("adafactor"));
+    assertEquals(
+        new OptimizerSection(
+            Kind.ADAFACTOR,
+            0.02,
+            0.9,
+            0.95,
+            1e-9,
+            0.5,
+            0.9,
+            false,
+            -0.7,
+            0.01,
+            2,
+            false,
+            1.0,
+            List.of()),
+        optimizer(
+            "{kind: adafactor, learningRate: 0.02, epsilon: 1e-9, weightDecay: 0.5, beta2Decay:"
+                + " -0.7, minimumScale: 0.01, updateClip: 2, relativeStep: false}"));
+  }
+
+  @Test
+  void muon() {
+    assertEquals(
+        new OptimizerSection(
+            Kind.MUON, 1e-3, 0.9, 0.95, 1e-8, 0.1, 0.95, true, -0.8, 1e-3, 1, true, 1.0, List.of()),
+        optimizer("muon"));
+    assertEquals(
+        new OptimizerSection(
+            Kind.MUON, 1e-2, 0.8, 0.9, 1e-7, 0, 0.9, false, -0.8, 1e-3, 1, true, 1.0, List.of()),
+        optimizer(
+            "{kind: muon, learningRate: 1e-2, beta1: 0.8, beta2: 0.9, epsilon: 1e-7, weightDecay:"
+                + " 0, momentum: 0.9, nesterov: false}"));
+  }
+
+  @Test
+  void groups() {
+    assertEquals(
+        List.of(
+            new GroupSection("*.bias", 1, OptionalDouble.empty(), false, GroupSection.Rule.AUTO),
+            new GroupSection("a?", 0.5, OptionalDouble.of(0), true, GroupSection.Rule.ADAMW)),
+        optimizer(
+                "{kind: muon, groups: [{match: '*.bias'}, {match: 'a?', learningRateScale: 0.5,"
+                    + " weightDecay: 0, frozen: true, rule: adamw}]}")
+            .groups());
+    assertEquals(
+        "x",
+        Configs.minimal("optimizer.groups=[{match: x}]").optimizer().groups().getFirst().match());
+    refused("did you mean optimizer.groups.match", "{groups: [{mach: x}]}");
+    refused("optimizer.groups.match is missing", "{groups: [{frozen: true}]}");
+    refused("it must be a list of mappings", "{groups: {match: x}}");
+    refused("it must be a list of mappings", "{groups: ['x']}");
+    refused("only for optimizer.kind muon", "{groups: [{match: x, rule: muon}]}");
+    refused(
+        "optimizer.groups.learningRateScale is 0", "{groups: [{match: x, learningRateScale: 0}]}");
+  }
+
+  private static void refused(String part, String keys) {
+    ConfigException refusal = assertThrows(ConfigException.class, () -> optimizer(keys));
+    assertTrue(refusal.getMessage().contains(part), refusal.getMessage());
+  }
+
+  @Test
+  void patterns() {
+    GroupSection group =
+        new GroupSection("h.*.c_?c.*", 1, OptionalDouble.empty(), false, GroupSection.Rule.AUTO);
+    assertTrue(group.matches("h.0.mlp.c_fc.weight"));
+    assertTrue(!group.matches("h.0.mlp.c_proj.weight"));
+    assertTrue(!group.matches("xh.0.mlp.c_fc.weight"));
+    List<String> names = List.of("wte.weight", "h.0.mlp.c_fc.weight", "ln_f.weight", "ln_f.bias");
+    assertEquals("ln_f.bias", nearest("ln_g.bias", names));
+    assertEquals("ln_f.bias", nearest("*.biass", names));
+    assertEquals("h.0.mlp.c_fc.weight", nearest("h.*.cfc.weight", names));
+  }
+
+  private static String nearest(String match, List<String> names) {
+    return new GroupSection(match, 1, OptionalDouble.empty(), false, GroupSection.Rule.AUTO)
+        .nearest(names);
+  }
+
+  @Test
+  void lossScale() throws Exception {
+    check(
+        new LossScaleSection(0, 2000),
+        Configs.minimal().lossScale(),
+        new LossScaleSection(65536, 100),
+        Configs.minimalWith("lossScale", "{initial: 65536, growthInterval: 100}").lossScale());
+    assertEquals(1024, Configs.minimal("lossScale=1024").lossScale().initial());
+    ConfigException refusal =
+        assertThrows(ConfigException.class, () -> Configs.minimal("lossScale=1000"));
+    assertTrue(refusal.getMessage().contains("a power of two"), refusal.getMessage());
   }
 
   @Test

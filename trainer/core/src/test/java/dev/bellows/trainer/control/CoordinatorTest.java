@@ -171,7 +171,7 @@ class CoordinatorTest {
     assertEquals("from", membership.resumeFrom());
     assertEquals(2, membership.members().size());
     assertEquals(1, one.await(Membership.class).rank());
-    zero.send(new StepReport(RUN, 1, 4, 0.5, 1, 1, 1, 1, 0, 0, 0));
+    zero.send(new StepReport(RUN, 1, 4, 0.5, 1, 1, 1, 1, 0, 0, 0, false, 0, 0));
     zero.finish(4, false);
     one.finish(4, false);
     RunReport report = report();
