@@ -99,6 +99,30 @@ public interface Backend extends AutoCloseable {
       Tensor dbeta,
       boolean accumulate);
 
+  /// Root-mean-square normalisation (Zhang and Sennrich 2019): `y = gamma · x / sqrt(avg(x²) + epsilon)`. Shapes: `x`, `y` [M, N]; `gamma` [N];
+  /// `inverseRms` [M] is kept for backward.
+  void rmsNorm(Tensor x, Tensor gamma, double epsilon, Tensor y, Tensor inverseRms);
+
+  /// Gradients of [#rmsNorm]. `dx` [M, N] is overwritten and may be `dy`; `dgamma` [N] is overwritten, or added to when `accumulate`.
+  void rmsNormBackward(
+      Tensor x,
+      Tensor gamma,
+      Tensor inverseRms,
+      Tensor dy,
+      Tensor dx,
+      Tensor dgamma,
+      boolean accumulate);
+
+  /// The gated unit SwiGLU (Shazeer 2020): `y = silu(gate) · up`. Shapes: `x` [M, 2N], each row all gates, then all ups; `y` [M, N].
+  void swiGlu(Tensor x, Tensor y);
+
+  /// Gradient of [#swiGlu]; `dx` has the shape of `x` and is overwritten.
+  void swiGluBackward(Tensor x, Tensor dy, Tensor dx);
+
+  /// Rotary position embedding, see [Rotary]. Shapes: `x`, `y` [M, N] with N of at least heads · headWidth; `y` may be `x`. The gradient is the
+  /// same call with [Rotary#inverted].
+  void rotary(Rotary spec, Tensor x, Tensor y);
+
   /// `out[m] = table[ids[m]]`, or `+=` when `accumulate`. Shapes: `ids` I32 [M], `table` [V, N], `out` [M, N]. An id outside [0, V) is an
   /// [IndexOutOfBoundsException].
   void embedding(Tensor ids, Tensor table, Tensor out, boolean accumulate);

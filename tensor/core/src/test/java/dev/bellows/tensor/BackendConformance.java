@@ -72,6 +72,9 @@ public abstract class BackendConformance {
             LayerCases.layerNorms(),
             LayerCases.embeddings(),
             LayerCases.losses(),
+            LlamaCases.rmsNorms(),
+            LlamaCases.swiGlus(),
+            LlamaCases.rotaries(),
             LayerCases.attentions())
         .flatMap(List::stream)
         .toList();

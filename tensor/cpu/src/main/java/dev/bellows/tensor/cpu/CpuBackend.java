@@ -12,6 +12,7 @@ import dev.bellows.tensor.Device;
 import dev.bellows.tensor.Gemm;
 import dev.bellows.tensor.HostAllocator;
 import dev.bellows.tensor.MemoryPool;
+import dev.bellows.tensor.Rotary;
 import dev.bellows.tensor.SgdStep;
 import dev.bellows.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -37,6 +38,7 @@ public final class CpuBackend implements Backend {
   private final ComputeTeam team;
   private final Products products;
   private final AttentionPass attention;
+  private final RowLayers rowLayers;
   private final Workspace partials = new Workspace(memory, 1);
   private boolean closed;
 
@@ -46,6 +48,7 @@ public final class CpuBackend implements Backend {
     this.team = new ComputeTeam(threads, () -> OneDnn.setOpenMpThreads(1));
     this.products = new Products(team, memory);
     this.attention = new AttentionPass(team, products, memory);
+    this.rowLayers = new RowLayers(team, memory);
   }
 
   @Override
@@ -250,7 +253,7 @@ public final class CpuBackend implements Backend {
   }
 
   /// Rows of one block of a reduction over `m` rows.
-  private static int blockRows(int m) {
+  static int blockRows(int m) {
     return Math.max(ROWS_AT_LEAST, TileGrid.ceilDivide(m, ROW_BLOCKS));
   }
 
@@ -275,8 +278,13 @@ public final class CpuBackend implements Backend {
     ReductionKernels.combine(sums, blocks, n, n, at(out), accumulate);
   }
 
+  /// Whether waking the team pays for an operation over `elements` elements.
+  static boolean isLarge(long elements) {
+    return elements >= RUN;
+  }
+
   /// Rows of one tile of a row-wise operation that does not reduce over rows.
-  private static int tileRows(int n) {
+  static int tileRows(int n) {
     return Math.max(1, RUN / Math.max(1, n));
   }
 
@@ -350,6 +358,60 @@ public final class CpuBackend implements Backend {
         });
     ReductionKernels.combine(sums, blocks, 2 * n, n, at(dgamma), accumulate);
     ReductionKernels.combine(sums + 4L * n, blocks, 2 * n, n, at(dbeta), accumulate);
+  }
+
+  private static int rows(Tensor x) {
+    return Math.toIntExact(x.shape().dim(0));
+  }
+
+  private static int width(Tensor x) {
+    return Math.toIntExact(x.shape().dim(1));
+  }
+
+  @Override
+  public void rmsNorm(Tensor x, Tensor gamma, double epsilon, Tensor y, Tensor inverseRms) {
+    checks.rmsNorm(x, gamma, y, inverseRms);
+    rowLayers.rmsNorm(at(x), at(gamma), epsilon, at(y), at(inverseRms), rows(x), width(x));
+  }
+
+  @Override
+  public void rmsNormBackward(
+      Tensor x,
+      Tensor gamma,
+      Tensor inverseRms,
+      Tensor dy,
+      Tensor dx,
+      Tensor dgamma,
+      boolean accumulate) {
+    checks.rmsNormBackward(x, gamma, inverseRms, dy, dx, dgamma);
+    rowLayers.rmsNormBackward(
+        at(x),
+        at(gamma),
+        at(inverseRms),
+        at(dy),
+        at(dx),
+        at(dgamma),
+        accumulate,
+        rows(x),
+        width(x));
+  }
+
+  @Override
+  public void swiGlu(Tensor x, Tensor y) {
+    checks.swiGlu(x, y);
+    rowLayers.swiGlu(at(x), at(y), rows(y), width(y));
+  }
+
+  @Override
+  public void swiGluBackward(Tensor x, Tensor dy, Tensor dx) {
+    checks.swiGluBackward(x, dy, dx);
+    rowLayers.swiGluBackward(at(x), at(dy), at(dx), rows(dy), width(dy));
+  }
+
+  @Override
+  public void rotary(Rotary spec, Tensor x, Tensor y) {
+    checks.rotary(spec, x, y);
+    rowLayers.rotary(spec, at(x), at(y), rows(x), width(x));
   }
 
   @Override
@@ -549,6 +611,7 @@ public final class CpuBackend implements Backend {
     team.close();
     attention.close();
     products.close();
+    rowLayers.close();
     partials.close();
     memory.close();
   }
