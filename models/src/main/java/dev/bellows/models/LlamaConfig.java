@@ -60,7 +60,7 @@ public record LlamaConfig(
     }
   }
 
-  /// Llama's own width between the products of the MLP: two thirds of 4 · `width`, rounded up to a multiple of 64.
+  /// The usual width between the products of the MLP: two thirds of 4 · `width`, rounded up to a multiple of 64.
   public static int intermediateOf(int width) {
     return Math.ceilDiv(8 * width, 3 * 64) * 64;
   }

@@ -46,7 +46,9 @@ class LlamaTest {
     assertEquals(
         1_235_814_400L,
         count(new Llama(new LlamaConfig(16, 32, 8, 2048, 8192, 131072, 128256, 5e5, true))));
-    assertEquals(11008, LlamaConfig.intermediateOf(4096), "Llama's own rule");
+    // Two thirds of 512 are 341.3.
+    assertEquals(384, LlamaConfig.intermediateOf(128));
+    assertEquals(1024, LlamaConfig.intermediateOf(384));
   }
 
   @Test

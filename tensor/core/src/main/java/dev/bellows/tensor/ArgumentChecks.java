@@ -247,6 +247,13 @@ public final class ArgumentChecks {
     shape(operation, "logSumExp", logSumExp, rows * spec.heads());
   }
 
+  /// Rules of [Backend#dropout].
+  public void dropout(Tensor x, Tensor y) {
+    alike("dropout", x, y);
+    rank("dropout", "x", x, 2);
+    apartOrSame("dropout", y, x);
+  }
+
   /// Rules of [Backend#crossEntropy], but for the range of the targets.
   public void crossEntropy(Tensor logits, Tensor targets, Tensor losses) {
     floating("crossEntropy", logits, losses);

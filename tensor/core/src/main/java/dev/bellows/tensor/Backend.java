@@ -139,14 +139,29 @@ public interface Backend extends AutoCloseable {
   void attentionBackward(
       Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv);
 
-  /// Cross-entropy of softmax(`logits`) in nats. Shapes: `logits` [M, V], `targets` I32 [M], `losses` [M]. A negative target is ignored:
-  /// its loss is 0. A target of V or more is an [IndexOutOfBoundsException].
-  void crossEntropy(Tensor logits, Tensor targets, Tensor losses);
+  /// Dropout (Srivastava et al. 2014): `y = x / (1 - probability)` where `spec` keeps the element, else 0. Shapes: `x`, `y` [M, N]; `y` may be `x`.
+  /// The gradient is the same call on the gradient.
+  void dropout(Dropout spec, Tensor x, Tensor y);
 
-  /// The same, and its gradient in one pass: `dlogits = scale · (softmax(logits) - onehot(targets))`, 0 in ignored rows; `dlogits` may be
-  /// `logits`.
+  /// Cross-entropy of softmax(`logits`) in nats, with what `loss` adds. Shapes: `logits` [M, V], `targets` I32 [M], `losses` [M]. A negative target
+  /// is ignored: its loss is 0. A target of V or more is an [IndexOutOfBoundsException].
+  void crossEntropy(Loss loss, Tensor logits, Tensor targets, Tensor losses);
+
+  /// Plain cross-entropy.
+  default void crossEntropy(Tensor logits, Tensor targets, Tensor losses) {
+    crossEntropy(Loss.PLAIN, logits, targets, losses);
+  }
+
+  /// The same, and its gradient in one pass: `dlogits = scale · d losses / d logits`, for a plain loss `scale · (softmax(logits) - onehot(targets))`,
+  /// 0 in ignored rows; `dlogits` may be `logits`.
   void crossEntropyWithGradient(
-      Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits);
+      Loss loss, Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits);
+
+  /// Plain cross-entropy and its gradient.
+  default void crossEntropyWithGradient(
+      Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
+    crossEntropyWithGradient(Loss.PLAIN, logits, targets, scale, losses, dlogits);
+  }
 
   // Reductions, in FP64 and fixed order
 

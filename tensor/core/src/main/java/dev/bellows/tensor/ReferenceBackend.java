@@ -259,18 +259,24 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
-  public void crossEntropy(Tensor logits, Tensor targets, Tensor losses) {
+  public void dropout(Dropout spec, Tensor x, Tensor y) {
+    checks.dropout(x, y);
+    ReferenceDropout.dropout(spec, x, y);
+  }
+
+  @Override
+  public void crossEntropy(Loss loss, Tensor logits, Tensor targets, Tensor losses) {
     checks.crossEntropy(logits, targets, losses);
-    ReferenceLayers.crossEntropy(logits, targets, losses);
+    ReferenceLayers.crossEntropy(loss, logits, targets, losses);
   }
 
   @Override
   public void crossEntropyWithGradient(
-      Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
+      Loss loss, Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
     checks.crossEntropyWithGradient(logits, targets, losses, dlogits);
     // The losses first: the gradient may overwrite the logits.
-    ReferenceLayers.crossEntropy(logits, targets, losses);
-    ReferenceLayers.crossEntropyGradient(logits, targets, scale, dlogits);
+    ReferenceLayers.crossEntropy(loss, logits, targets, losses);
+    ReferenceLayers.crossEntropyGradient(loss, logits, targets, scale, dlogits);
   }
 
   @Override

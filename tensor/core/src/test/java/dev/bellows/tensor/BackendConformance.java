@@ -75,6 +75,7 @@ public abstract class BackendConformance {
             LlamaCases.rmsNorms(),
             LlamaCases.swiGlus(),
             LlamaCases.rotaries(),
+            DropoutCases.dropouts(),
             LayerCases.attentions())
         .flatMap(List::stream)
         .toList();

@@ -9,8 +9,10 @@ import dev.bellows.tensor.Attention;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Device;
+import dev.bellows.tensor.Dropout;
 import dev.bellows.tensor.Gemm;
 import dev.bellows.tensor.HostAllocator;
+import dev.bellows.tensor.Loss;
 import dev.bellows.tensor.MemoryPool;
 import dev.bellows.tensor.Rotary;
 import dev.bellows.tensor.SgdStep;
@@ -481,7 +483,13 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public void crossEntropy(Tensor logits, Tensor targets, Tensor losses) {
+  public void dropout(Dropout spec, Tensor x, Tensor y) {
+    checks.dropout(x, y);
+    rowLayers.dropout(spec, at(x), at(y), rows(x), width(x));
+  }
+
+  @Override
+  public void crossEntropy(Loss loss, Tensor logits, Tensor targets, Tensor losses) {
     checks.crossEntropy(logits, targets, losses);
     int n = Math.toIntExact(logits.shape().dim(1));
     int m = Math.toIntExact(logits.shape().dim(0));
@@ -492,6 +500,7 @@ public final class CpuBackend implements Backend {
         (tile, worker) -> {
           int first = tile * rows;
           SoftmaxKernels.crossEntropy(
+              loss,
               at(logits) + 4L * first * n,
               at(targets) + 4L * first,
               at(losses) + 4L * first,
@@ -502,7 +511,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public void crossEntropyWithGradient(
-      Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
+      Loss loss, Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
     checks.crossEntropyWithGradient(logits, targets, losses, dlogits);
     int n = Math.toIntExact(logits.shape().dim(1));
     int m = Math.toIntExact(logits.shape().dim(0));
@@ -514,6 +523,7 @@ public final class CpuBackend implements Backend {
           int first = tile * rows;
           long at = 4L * first * n;
           SoftmaxKernels.crossEntropyWithGradient(
+              loss,
               at(logits) + at,
               at(targets) + 4L * first,
               (float) scale,

@@ -1,5 +1,6 @@
 package dev.bellows.tensor.cpu;
 
+import dev.bellows.tensor.Dropout;
 import dev.bellows.tensor.MemoryPool;
 import dev.bellows.tensor.Rotary;
 import java.lang.foreign.MemorySegment;
@@ -115,6 +116,18 @@ final class RowLayers implements AutoCloseable {
               MemorySegment.copy(
                   Lanes.ALL, x + behind, Lanes.ALL, y + behind, 4L * (n - turned));
             }
+          }
+        });
+  }
+
+  void dropout(Dropout spec, long x, long y, int m, int n) {
+    byRows(
+        m,
+        n,
+        (first, count) -> {
+          for (int row = first; row < first + count; row++) {
+            long at = 4L * row * n;
+            DropoutKernels.row(spec, spec.counter(row, n), x + at, y + at, n);
           }
         });
   }
