@@ -64,7 +64,8 @@ final class TestModels {
     return new Batch(
         TestTensors.ids(backend, inputs, samples, time),
         TestTensors.ids(backend, targets, (long) samples * time),
-        samples);
+        samples,
+        first);
   }
 
   /// Features of samples `first` to `end` - 1, each a function of its index only.
