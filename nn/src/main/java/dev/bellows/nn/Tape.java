@@ -3,10 +3,12 @@ package dev.bellows.nn;
 import dev.bellows.tensor.Attention;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.Category;
+import dev.bellows.tensor.Convolution;
 import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Dropout;
 import dev.bellows.tensor.Loss;
 import dev.bellows.tensor.Philox;
+import dev.bellows.tensor.Pooling;
 import dev.bellows.tensor.Rotary;
 import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
@@ -175,6 +177,16 @@ public final class Tape implements AutoCloseable {
   /// `table[ids[s, t]] + positions[t]`. Shapes: `ids` I32 [samples, time], `positions` [context, width] with context >= time.
   public Variable embedding(Tensor ids, Parameter table, Parameter positions) {
     return EmbeddingNode.forward(this, ids, table, Optional.of(positions));
+  }
+
+  /// 2-D convolution. Shapes: `x` [samples, inElements], `weight` [outChannels, inChannels, kernel, kernel], `bias` [outChannels].
+  public Variable convolution(Convolution spec, Variable x, Parameter weight, Parameter bias) {
+    return ConvolutionNode.forward(this, spec, x, weight, bias);
+  }
+
+  /// The largest element of each window.
+  public Variable maxPool(Pooling spec, Variable x) {
+    return MaxPoolNode.forward(this, spec, x);
   }
 
   /// Attention over packed queries, keys and values, see [Backend#attention].

@@ -5,9 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bellows.tensor.Attention;
+import dev.bellows.tensor.Convolution;
 import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Loss;
 import dev.bellows.tensor.Philox;
+import dev.bellows.tensor.Pooling;
 import dev.bellows.tensor.ReferenceBackend;
 import dev.bellows.tensor.Rotary;
 import dev.bellows.tensor.Shape;
@@ -146,6 +148,28 @@ class OperationGradientTest {
   void rotaryOfAValueThatIsNeededTwice() {
     Rotary spec = new Rotary(3, 2, 4, 100, false);
     check(6, 8, 0, List.of(), (tape, x) -> tape.add(tape.rotary(spec, tape.fork(x)), x));
+  }
+
+  @Test
+  void convolution() {
+    Parameter weight = parameter("weight", 3, 2, 3, 3);
+    Parameter bias = parameter("bias", 3);
+    for (Convolution spec :
+        List.of(new Convolution(2, 4, 5, 3, 3, 1, 1), new Convolution(2, 4, 5, 3, 3, 2, 2))) {
+      check(
+          2,
+          spec.inElements(),
+          0,
+          List.of(weight, bias),
+          (tape, x) -> tape.convolution(spec, x, weight, bias));
+    }
+  }
+
+  @Test
+  void maxPool() {
+    // Overlapping windows, and a last column that no window reads.
+    Pooling spec = new Pooling(2, 5, 6, 3, 2);
+    check(2, spec.inElements(), 0, List.of(), (tape, x) -> tape.maxPool(spec, x));
   }
 
   @Test
