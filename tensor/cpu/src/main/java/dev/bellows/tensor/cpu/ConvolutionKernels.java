@@ -1,8 +1,8 @@
 package dev.bellows.tensor.cpu;
 
 import static dev.bellows.tensor.cpu.Lanes.ALL;
-import static dev.bellows.tensor.cpu.Lanes.FLOATS;
 import static dev.bellows.tensor.cpu.Lanes.WIDTH;
+import static dev.bellows.tensor.cpu.Lanes.between;
 import static dev.bellows.tensor.cpu.Lanes.first;
 import static dev.bellows.tensor.cpu.Lanes.load;
 import static dev.bellows.tensor.cpu.Lanes.store;
@@ -68,7 +68,7 @@ final class ConvolutionKernels {
     int n = spec.outWidth();
     if (spec.stride() == 1) {
       for (int j = 0; j < n; j += WIDTH) {
-        VectorMask<Float> inside = FLOATS.indexInRange(j + shift, spec.width());
+        VectorMask<Float> inside = between(-j - shift, spec.width() - j - shift);
         store(load(row + 4L * (j + shift), inside), target + 4L * j, first(n - j));
       }
       return;
@@ -87,7 +87,7 @@ final class ConvolutionKernels {
     if (spec.stride() == 1) {
       for (int j = 0; j < n; j += WIDTH) {
         VectorMask<Float> mask =
-            FLOATS.indexInRange(j + shift, spec.width()).and(first(n - j));
+            between(-j - shift, Math.min(spec.width() - j - shift, n - j));
         long at = row + 4L * (j + shift);
         store(load(at, mask).add(load(source + 4L * j, mask)), at, mask);
       }
