@@ -67,10 +67,23 @@ class ModelGradientTest {
     check(model, () -> TestModels.text(backend, model.config(), 6, 0, 2));
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void llama(boolean tied) {
+    Llama model = TestModels.llama(tied);
+    check(model, () -> TestModels.text(backend, 9, 6, 0, 2));
+  }
+
   @Test
   void mlp() {
     Mlp model = TestModels.mlp();
     check(model, () -> TestModels.features(backend, model.config(), DType.F64, 0, 5));
+  }
+
+  @Test
+  void cnn() {
+    Cnn model = TestModels.cnn();
+    check(model, () -> TestModels.images(backend, model.config(), DType.F64, 0, 3));
   }
 
   @Test

@@ -182,6 +182,71 @@ public final class ArgumentChecks {
     apart(operation, dbeta, x, gamma, mean, inverseDeviation, dy);
   }
 
+  /// Rules of [Backend#rmsNorm].
+  public void rmsNorm(Tensor x, Tensor gamma, Tensor y, Tensor inverseRms) {
+    String operation = "rmsNorm";
+    floating(operation, x, gamma, y, inverseRms);
+    rank(operation, "x", x, 2);
+    shape(operation, "gamma", gamma, x.shape().dim(1));
+    shape(operation, "y", y, x.shape().dims());
+    shape(operation, "inverseRms", inverseRms, x.shape().dim(0));
+    apart(operation, y, x, gamma, inverseRms);
+    apart(operation, inverseRms, x, gamma);
+  }
+
+  /// Rules of [Backend#rmsNormBackward].
+  public void rmsNormBackward(
+      Tensor x, Tensor gamma, Tensor inverseRms, Tensor dy, Tensor dx, Tensor dgamma) {
+    String operation = "rmsNormBackward";
+    floating(operation, x, gamma, inverseRms, dy, dx, dgamma);
+    rank(operation, "x", x, 2);
+    shape(operation, "gamma", gamma, x.shape().dim(1));
+    shape(operation, "inverseRms", inverseRms, x.shape().dim(0));
+    shape(operation, "dy", dy, x.shape().dims());
+    shape(operation, "dx", dx, x.shape().dims());
+    shape(operation, "dgamma", dgamma, x.shape().dim(1));
+    apart(operation, dx, x, gamma, inverseRms, dgamma);
+    apartOrSame(operation, dx, dy);
+    apart(operation, dgamma, x, gamma, inverseRms, dy);
+  }
+
+  /// Rules of [Backend#swiGlu].
+  public void swiGlu(Tensor x, Tensor y) {
+    floating("swiGlu", x, y);
+    rank("swiGlu", "y", y, 2);
+    shape("swiGlu", "x", x, y.shape().dim(0), 2 * y.shape().dim(1));
+    apart("swiGlu", y, x);
+  }
+
+  /// Rules of [Backend#swiGluBackward].
+  public void swiGluBackward(Tensor x, Tensor dy, Tensor dx) {
+    String operation = "swiGluBackward";
+    floating(operation, x, dy, dx);
+    rank(operation, "dy", dy, 2);
+    shape(operation, "x", x, dy.shape().dim(0), 2 * dy.shape().dim(1));
+    shape(operation, "dx", dx, x.shape().dims());
+    apart(operation, dx, x, dy);
+  }
+
+  /// Rules of [Backend#rotary].
+  public void rotary(Rotary spec, Tensor x, Tensor y) {
+    alike("rotary", x, y);
+    rank("rotary", "x", x, 2);
+    if (x.shape().dim(0) % spec.time() != 0
+        || x.shape().dim(1) < (long) spec.heads() * spec.headWidth()) {
+      throw new IllegalArgumentException(
+          "rotary: x has shape "
+              + x.shape()
+              + ", expected whole sequences of "
+              + spec.time()
+              + " rows, each of at least "
+              + spec.heads()
+              + " heads of "
+              + spec.headWidth());
+    }
+    apartOrSame("rotary", y, x);
+  }
+
   /// Rules of [Backend#embedding], but for the range of the ids.
   public void embedding(Tensor ids, Tensor table, Tensor out) {
     floating("embedding", table, out);
@@ -227,6 +292,86 @@ public final class ArgumentChecks {
     shape(operation, "qkv", qkv, rows, spec.packedWidth());
     shape(operation, "out", out, rows, (long) spec.heads() * spec.headWidth());
     shape(operation, "logSumExp", logSumExp, rows * spec.heads());
+  }
+
+  /// Rules of [Backend#convolution].
+  public void convolution(Convolution spec, Tensor x, Tensor weight, Tensor bias, Tensor y) {
+    String operation = "convolution";
+    floating(operation, x, weight, bias, y);
+    rank(operation, "x", x, 2);
+    image(operation, "x", x, x.shape().dim(0), spec.inElements());
+    image(operation, "y", y, x.shape().dim(0), spec.outElements());
+    kernel(operation, "weight", weight, spec);
+    shape(operation, "bias", bias, spec.outChannels());
+    apart(operation, y, x, weight, bias);
+  }
+
+  /// Rules of [Backend#convolutionInputGradient].
+  public void convolutionInputGradient(Convolution spec, Tensor weight, Tensor dy, Tensor dx) {
+    String operation = "convolutionInputGradient";
+    floating(operation, weight, dy, dx);
+    rank(operation, "dx", dx, 2);
+    image(operation, "dx", dx, dx.shape().dim(0), spec.inElements());
+    image(operation, "dy", dy, dx.shape().dim(0), spec.outElements());
+    kernel(operation, "weight", weight, spec);
+    apart(operation, dx, weight, dy);
+  }
+
+  /// Rules of [Backend#convolutionWeightGradient].
+  public void convolutionWeightGradient(
+      Convolution spec, Tensor x, Tensor dy, Tensor dweight, Tensor dbias) {
+    String operation = "convolutionWeightGradient";
+    floating(operation, x, dy, dweight, dbias);
+    rank(operation, "x", x, 2);
+    image(operation, "x", x, x.shape().dim(0), spec.inElements());
+    image(operation, "dy", dy, x.shape().dim(0), spec.outElements());
+    kernel(operation, "dweight", dweight, spec);
+    shape(operation, "dbias", dbias, spec.outChannels());
+    apart(operation, dweight, x, dy, dbias);
+    apart(operation, dbias, x, dy);
+  }
+
+  private static void kernel(String operation, String name, Tensor x, Convolution spec) {
+    shape(
+        operation, name, x, spec.outChannels(), spec.inChannels(), spec.kernel(), spec.kernel());
+  }
+
+  private static void image(String operation, String name, Tensor x, long samples, long elements) {
+    shape(operation, name, x, samples, elements);
+  }
+
+  /// Rules of [Backend#maxPool].
+  public void maxPool(Pooling spec, Tensor x, Tensor y, Tensor places) {
+    floating("maxPool", x, y);
+    pooled("maxPool", spec, x, y, places);
+    apart("maxPool", y, x, places);
+    apart("maxPool", places, x);
+  }
+
+  /// Rules of [Backend#maxPoolBackward], but for the range of the places.
+  public void maxPoolBackward(Pooling spec, Tensor places, Tensor dy, Tensor dx) {
+    floating("maxPoolBackward", dy, dx);
+    pooled("maxPoolBackward", spec, dx, dy, places);
+    apart("maxPoolBackward", dx, dy, places);
+  }
+
+  private void pooled(String operation, Pooling spec, Tensor in, Tensor out, Tensor places) {
+    present(operation, places);
+    if (places.dtype() != DType.I32) {
+      throw new IllegalArgumentException(
+          operation + ": places have dtype " + places.dtype() + ", expected I32");
+    }
+    rank(operation, "the input", in, 2);
+    image(operation, "the input", in, in.shape().dim(0), spec.inElements());
+    image(operation, "the output", out, in.shape().dim(0), spec.outElements());
+    image(operation, "places", places, in.shape().dim(0), spec.outElements());
+  }
+
+  /// Rules of [Backend#dropout].
+  public void dropout(Tensor x, Tensor y) {
+    alike("dropout", x, y);
+    rank("dropout", "x", x, 2);
+    apartOrSame("dropout", y, x);
   }
 
   /// Rules of [Backend#crossEntropy], but for the range of the targets.

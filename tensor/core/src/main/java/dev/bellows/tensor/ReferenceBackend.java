@@ -202,6 +202,43 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public void rmsNorm(Tensor x, Tensor gamma, double epsilon, Tensor y, Tensor inverseRms) {
+    checks.rmsNorm(x, gamma, y, inverseRms);
+    ReferenceLlamaLayers.rmsNorm(x, gamma, epsilon, y, inverseRms);
+  }
+
+  @Override
+  public void rmsNormBackward(
+      Tensor x,
+      Tensor gamma,
+      Tensor inverseRms,
+      Tensor dy,
+      Tensor dx,
+      Tensor dgamma,
+      boolean accumulate) {
+    checks.rmsNormBackward(x, gamma, inverseRms, dy, dx, dgamma);
+    ReferenceLlamaLayers.rmsNormBackward(x, gamma, inverseRms, dy, dx, dgamma, accumulate);
+  }
+
+  @Override
+  public void swiGlu(Tensor x, Tensor y) {
+    checks.swiGlu(x, y);
+    ReferenceLlamaLayers.swiGlu(x, y);
+  }
+
+  @Override
+  public void swiGluBackward(Tensor x, Tensor dy, Tensor dx) {
+    checks.swiGluBackward(x, dy, dx);
+    ReferenceLlamaLayers.swiGluBackward(x, dy, dx);
+  }
+
+  @Override
+  public void rotary(Rotary spec, Tensor x, Tensor y) {
+    checks.rotary(spec, x, y);
+    ReferenceLlamaLayers.rotary(spec, x, y);
+  }
+
+  @Override
   public void embedding(Tensor ids, Tensor table, Tensor out, boolean accumulate) {
     checks.embedding(ids, table, out);
     ReferenceLayers.embedding(ids, table, out, accumulate);
@@ -227,18 +264,55 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
-  public void crossEntropy(Tensor logits, Tensor targets, Tensor losses) {
+  public void convolution(Convolution spec, Tensor x, Tensor weight, Tensor bias, Tensor y) {
+    checks.convolution(spec, x, weight, bias, y);
+    new ReferenceConvolution(spec).forward(x, weight, bias, y);
+  }
+
+  @Override
+  public void convolutionInputGradient(Convolution spec, Tensor weight, Tensor dy, Tensor dx) {
+    checks.convolutionInputGradient(spec, weight, dy, dx);
+    new ReferenceConvolution(spec).inputGradient(weight, dy, dx);
+  }
+
+  @Override
+  public void convolutionWeightGradient(
+      Convolution spec, Tensor x, Tensor dy, Tensor dweight, Tensor dbias, boolean accumulate) {
+    checks.convolutionWeightGradient(spec, x, dy, dweight, dbias);
+    new ReferenceConvolution(spec).weightGradient(x, dy, dweight, dbias, accumulate);
+  }
+
+  @Override
+  public void maxPool(Pooling spec, Tensor x, Tensor y, Tensor places) {
+    checks.maxPool(spec, x, y, places);
+    ReferenceConvolution.maxPool(spec, x, y, places);
+  }
+
+  @Override
+  public void maxPoolBackward(Pooling spec, Tensor places, Tensor dy, Tensor dx) {
+    checks.maxPoolBackward(spec, places, dy, dx);
+    ReferenceConvolution.maxPoolBackward(spec, places, dy, dx);
+  }
+
+  @Override
+  public void dropout(Dropout spec, Tensor x, Tensor y) {
+    checks.dropout(x, y);
+    ReferenceDropout.dropout(spec, x, y);
+  }
+
+  @Override
+  public void crossEntropy(Loss loss, Tensor logits, Tensor targets, Tensor losses) {
     checks.crossEntropy(logits, targets, losses);
-    ReferenceLayers.crossEntropy(logits, targets, losses);
+    ReferenceLayers.crossEntropy(loss, logits, targets, losses);
   }
 
   @Override
   public void crossEntropyWithGradient(
-      Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
+      Loss loss, Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
     checks.crossEntropyWithGradient(logits, targets, losses, dlogits);
     // The losses first: the gradient may overwrite the logits.
-    ReferenceLayers.crossEntropy(logits, targets, losses);
-    ReferenceLayers.crossEntropyGradient(logits, targets, scale, dlogits);
+    ReferenceLayers.crossEntropy(loss, logits, targets, losses);
+    ReferenceLayers.crossEntropyGradient(loss, logits, targets, scale, dlogits);
   }
 
   @Override

@@ -77,6 +77,12 @@ public abstract class BackendConformance {
             LayerCases.layerNorms(),
             LayerCases.embeddings(),
             LayerCases.losses(),
+            LlamaCases.rmsNorms(),
+            LlamaCases.swiGlus(),
+            LlamaCases.rotaries(),
+            DropoutCases.dropouts(),
+            ConvolutionCases.convolutions(),
+            ConvolutionCases.poolings(),
             LayerCases.attentions())
         .flatMap(List::stream)
         .toList();

@@ -129,7 +129,14 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
               config.optimizer().clip(),
               scaler);
       Backpropagation estimator =
-          new Backpropagation(backend, model, store, SavedTensors.keep(), WeightGradient.EXACT);
+          new Backpropagation(
+              backend,
+              model,
+              store,
+              SavedTensors.keep(),
+              WeightGradient.EXACT,
+              config.model().loss(),
+              config.seed());
       loop = new TrainLoop(loader, estimator, sink, this);
       built = true;
     } finally {

@@ -1,7 +1,11 @@
 package dev.bellows.trainer;
 
+import dev.bellows.models.Cnn;
+import dev.bellows.models.CnnConfig;
 import dev.bellows.models.Gpt;
 import dev.bellows.models.GptConfig;
+import dev.bellows.models.Llama;
+import dev.bellows.models.LlamaConfig;
 import dev.bellows.models.Mlp;
 import dev.bellows.models.MlpConfig;
 import dev.bellows.nn.Model;
@@ -21,11 +25,37 @@ final class TinyModels implements ModelFactory {
                   section.width(),
                   section.context(),
                   section.vocabulary(),
-                  section.bias()));
+                  section.bias(),
+                  section.dropout()));
+      case LLAMA ->
+          new Llama(
+              new LlamaConfig(
+                  section.layers(),
+                  section.heads(),
+                  section.keyValueHeads() == 0 ? section.heads() : section.keyValueHeads(),
+                  section.width(),
+                  section.intermediate() == 0
+                      ? LlamaConfig.intermediateOf(section.width())
+                      : section.intermediate(),
+                  section.context(),
+                  section.vocabulary(),
+                  section.ropeTheta(),
+                  section.tied(),
+                  section.dropout()));
       case MLP ->
           new Mlp(
               new MlpConfig(
                   Math.toIntExact(layout.inputElements()), section.hidden(), layout.classes()));
+      case CNN ->
+          new Cnn(
+              new CnnConfig(
+                  1,
+                  (int) Math.sqrt(layout.inputElements()),
+                  (int) Math.sqrt(layout.inputElements()),
+                  section.channels().getFirst(),
+                  section.channels().getLast(),
+                  section.kernel(),
+                  layout.classes()));
     };
   }
 }

@@ -7,12 +7,17 @@ import dev.bellows.tensor.AdamWStep;
 import dev.bellows.tensor.ArgumentChecks;
 import dev.bellows.tensor.Attention;
 import dev.bellows.tensor.Backend;
+import dev.bellows.tensor.Convolution;
 import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Device;
+import dev.bellows.tensor.Dropout;
 import dev.bellows.tensor.Gemm;
 import dev.bellows.tensor.HostAllocator;
 import dev.bellows.tensor.LionStep;
+import dev.bellows.tensor.Loss;
 import dev.bellows.tensor.MemoryPool;
+import dev.bellows.tensor.Pooling;
+import dev.bellows.tensor.Rotary;
 import dev.bellows.tensor.SgdStep;
 import dev.bellows.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -41,6 +46,8 @@ public final class CpuBackend implements Backend {
   private final ComputeTeam team;
   private final Products products;
   private final AttentionPass attention;
+  private final RowLayers rowLayers;
+  private final ConvolutionPass convolutions;
   private final Workspace partials = new Workspace(memory, 1);
   private final Workspace chunks;
   private boolean closed;
@@ -52,6 +59,8 @@ public final class CpuBackend implements Backend {
     this.products = new Products(team, memory);
     this.chunks = new Workspace(memory, threads);
     this.attention = new AttentionPass(team, products, memory);
+    this.rowLayers = new RowLayers(team, memory);
+    this.convolutions = new ConvolutionPass(team, memory);
   }
 
   @Override
@@ -355,6 +364,11 @@ public final class CpuBackend implements Backend {
     ReductionKernels.combine(sums, blocks, n, n, at(out), accumulate);
   }
 
+  /// Whether waking the team pays for an operation over `elements` elements.
+  static boolean isLarge(long elements) {
+    return elements >= RUN;
+  }
+
   /// Rows of one tile of a row-wise operation that does not reduce over rows.
   static int tileRows(int n) {
     return Math.max(1, RUN / Math.max(1, n));
@@ -432,6 +446,60 @@ public final class CpuBackend implements Backend {
     ReductionKernels.combine(sums + 4L * n, blocks, 2 * n, n, at(dbeta), accumulate);
   }
 
+  private static int rows(Tensor x) {
+    return Math.toIntExact(x.shape().dim(0));
+  }
+
+  private static int width(Tensor x) {
+    return Math.toIntExact(x.shape().dim(1));
+  }
+
+  @Override
+  public void rmsNorm(Tensor x, Tensor gamma, double epsilon, Tensor y, Tensor inverseRms) {
+    checks.rmsNorm(x, gamma, y, inverseRms);
+    rowLayers.rmsNorm(at(x), at(gamma), epsilon, at(y), at(inverseRms), rows(x), width(x));
+  }
+
+  @Override
+  public void rmsNormBackward(
+      Tensor x,
+      Tensor gamma,
+      Tensor inverseRms,
+      Tensor dy,
+      Tensor dx,
+      Tensor dgamma,
+      boolean accumulate) {
+    checks.rmsNormBackward(x, gamma, inverseRms, dy, dx, dgamma);
+    rowLayers.rmsNormBackward(
+        at(x),
+        at(gamma),
+        at(inverseRms),
+        at(dy),
+        at(dx),
+        at(dgamma),
+        accumulate,
+        rows(x),
+        width(x));
+  }
+
+  @Override
+  public void swiGlu(Tensor x, Tensor y) {
+    checks.swiGlu(x, y);
+    rowLayers.swiGlu(at(x), at(y), rows(y), width(y));
+  }
+
+  @Override
+  public void swiGluBackward(Tensor x, Tensor dy, Tensor dx) {
+    checks.swiGluBackward(x, dy, dx);
+    rowLayers.swiGluBackward(at(x), at(dy), at(dx), rows(dy), width(dy));
+  }
+
+  @Override
+  public void rotary(Rotary spec, Tensor x, Tensor y) {
+    checks.rotary(spec, x, y);
+    rowLayers.rotary(spec, at(x), at(y), rows(x), width(x));
+  }
+
   @Override
   public void embedding(Tensor ids, Tensor table, Tensor out, boolean accumulate) {
     checks.embedding(ids, table, out);
@@ -500,7 +568,60 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public void crossEntropy(Tensor logits, Tensor targets, Tensor losses) {
+  public void convolution(Convolution spec, Tensor x, Tensor weight, Tensor bias, Tensor y) {
+    checks.convolution(spec, x, weight, bias, y);
+    int before = enterProducts();
+    try {
+      convolutions.forward(spec, at(x), at(weight), at(bias), at(y), rows(x));
+    } finally {
+      OneDnn.setOpenMpThreads(before);
+    }
+  }
+
+  @Override
+  public void convolutionInputGradient(Convolution spec, Tensor weight, Tensor dy, Tensor dx) {
+    checks.convolutionInputGradient(spec, weight, dy, dx);
+    int before = enterProducts();
+    try {
+      convolutions.inputGradient(spec, at(weight), at(dy), at(dx), rows(dx));
+    } finally {
+      OneDnn.setOpenMpThreads(before);
+    }
+  }
+
+  @Override
+  public void convolutionWeightGradient(
+      Convolution spec, Tensor x, Tensor dy, Tensor dweight, Tensor dbias, boolean accumulate) {
+    checks.convolutionWeightGradient(spec, x, dy, dweight, dbias);
+    int before = enterProducts();
+    try {
+      convolutions.weightGradient(
+          spec, at(x), at(dy), at(dweight), at(dbias), accumulate, rows(x));
+    } finally {
+      OneDnn.setOpenMpThreads(before);
+    }
+  }
+
+  @Override
+  public void maxPool(Pooling spec, Tensor x, Tensor y, Tensor places) {
+    checks.maxPool(spec, x, y, places);
+    convolutions.maxPool(spec, at(x), at(y), at(places), rows(x));
+  }
+
+  @Override
+  public void maxPoolBackward(Pooling spec, Tensor places, Tensor dy, Tensor dx) {
+    checks.maxPoolBackward(spec, places, dy, dx);
+    convolutions.maxPoolBackward(spec, at(places), at(dy), at(dx), rows(dx));
+  }
+
+  @Override
+  public void dropout(Dropout spec, Tensor x, Tensor y) {
+    checks.dropout(x, y);
+    rowLayers.dropout(spec, at(x), at(y), rows(x), width(x));
+  }
+
+  @Override
+  public void crossEntropy(Loss loss, Tensor logits, Tensor targets, Tensor losses) {
     checks.crossEntropy(logits, targets, losses);
     int n = Math.toIntExact(logits.shape().dim(1));
     int m = Math.toIntExact(logits.shape().dim(0));
@@ -511,6 +632,7 @@ public final class CpuBackend implements Backend {
         (tile, worker) -> {
           int first = tile * rows;
           SoftmaxKernels.crossEntropy(
+              loss,
               at(logits) + 4L * first * n,
               at(targets) + 4L * first,
               at(losses) + 4L * first,
@@ -521,7 +643,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public void crossEntropyWithGradient(
-      Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
+      Loss loss, Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
     checks.crossEntropyWithGradient(logits, targets, losses, dlogits);
     int n = Math.toIntExact(logits.shape().dim(1));
     int m = Math.toIntExact(logits.shape().dim(0));
@@ -533,6 +655,7 @@ public final class CpuBackend implements Backend {
           int first = tile * rows;
           long at = 4L * first * n;
           SoftmaxKernels.crossEntropyWithGradient(
+              loss,
               at(logits) + at,
               at(targets) + 4L * first,
               (float) scale,
@@ -661,6 +784,8 @@ public final class CpuBackend implements Backend {
     team.close();
     attention.close();
     products.close();
+    rowLayers.close();
+    convolutions.close();
     partials.close();
     chunks.close();
     memory.close();

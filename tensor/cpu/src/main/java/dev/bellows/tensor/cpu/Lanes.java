@@ -115,6 +115,11 @@ final class Lanes {
     return FLOATS.indexInRange(0, count);
   }
 
+  /// Lanes `start` to `end` - 1, as far as there are such. Cheaper than `indexInRange` with a negative offset.
+  static VectorMask<Float> between(int start, int end) {
+    return first(Math.max(0, end)).andNot(first(Math.max(0, start)));
+  }
+
   static FloatVector all(float value) {
     return FloatVector.broadcast(FLOATS, value);
   }
