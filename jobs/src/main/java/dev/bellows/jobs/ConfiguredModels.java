@@ -55,8 +55,7 @@ final class ConfiguredModels implements ModelFactory {
 
   private static CnnConfig images(ModelSection section, SampleLayout layout) {
     long plane = layout.inputElements() / section.imageChannels();
-    int height =
-        section.imageHeight() == 0 ? (int) Math.sqrt(plane) : section.imageHeight();
+    int height = section.imageHeight() == 0 ? (int) Math.sqrt(plane) : section.imageHeight();
     long width = plane / height;
     if (section.imageChannels() * height * width != layout.inputElements()) {
       throw new BellowsException(

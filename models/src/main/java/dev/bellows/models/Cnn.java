@@ -88,7 +88,8 @@ public final class Cnn implements Model {
 
   @Override
   public long activationBytes(int samples) {
-    // A stage keeps its output and where each element of it came from. Most is live while the first stage runs backward, or the second forward:
+    // A stage keeps its output and where each element of it came from. Most is live while the first
+    // stage runs backward, or the second forward:
     // then an unpooled image and its pooled form, or gradient, are there beside what is kept.
     long first = stages.getFirst().pooled();
     long second = stages.getLast().pooled();

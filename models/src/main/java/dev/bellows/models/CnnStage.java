@@ -19,8 +19,7 @@ final class CnnStage {
 
   CnnStage(String name, int inChannels, int height, int width, int outChannels, int kernel) {
     this.name = name;
-    convolution =
-        new Convolution(inChannels, height, width, outChannels, kernel, 1, kernel / 2);
+    convolution = new Convolution(inChannels, height, width, outChannels, kernel, 1, kernel / 2);
     pooling = new Pooling(outChannels, height, width, 2, 2);
     Initializer uniform = Initializer.uniform(1 / Math.sqrt(convolution.window()));
     Shape shape = Shape.of(outChannels, inChannels, kernel, kernel);

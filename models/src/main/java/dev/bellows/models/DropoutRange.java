@@ -6,8 +6,7 @@ final class DropoutRange {
 
   static void check(double dropout) {
     if (!(dropout >= 0 && dropout < 1)) {
-      throw new IllegalArgumentException(
-          "a model needs a dropout in [0, 1), not " + dropout);
+      throw new IllegalArgumentException("a model needs a dropout in [0, 1), not " + dropout);
     }
   }
 }

@@ -74,9 +74,7 @@ public final class Gpt implements LanguageModel {
     Variable x = tape.embedding(batch.inputs(), tokens, positions);
     x = tape.dropout(x, config.dropout(), "embedding", firstRow);
     for (GptBlock block : blocks) {
-      x =
-          tape.segment(
-              block.name(), x, input -> block.apply(tape, input, samples, time, firstRow));
+      x = tape.segment(block.name(), x, input -> block.apply(tape, input, samples, time, firstRow));
     }
     return tape.segment(
         "head", x, input -> tape.linear(norm.apply(tape, input), head, Optional.empty()));

@@ -11,13 +11,7 @@ package dev.bellows.models;
 /// @param dropout probability of an element to be dropped in training, behind the embedding and at the end of each branch; 0 to below 1. Attention's
 ///     probabilities, which are never in memory, are not dropped
 public record GptConfig(
-    int layers,
-    int heads,
-    int width,
-    int context,
-    int vocabulary,
-    boolean bias,
-    double dropout) {
+    int layers, int heads, int width, int context, int vocabulary, boolean bias, double dropout) {
   public GptConfig {
     if (layers < 1 || heads < 1 || width < 1 || context < 1 || vocabulary < 1) {
       throw new IllegalArgumentException(
@@ -43,8 +37,7 @@ public record GptConfig(
   }
 
   /// Sizes of a model without dropout.
-  public GptConfig(
-      int layers, int heads, int width, int context, int vocabulary, boolean bias) {
+  public GptConfig(int layers, int heads, int width, int context, int vocabulary, boolean bias) {
     this(layers, heads, width, context, vocabulary, bias, 0);
   }
 }

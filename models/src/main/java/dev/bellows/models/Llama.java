@@ -74,9 +74,7 @@ public final class Llama implements LanguageModel {
     Variable x = tape.embedding(batch.inputs(), tokens);
     x = tape.dropout(x, config.dropout(), "embedding", firstRow);
     for (LlamaBlock block : blocks) {
-      x =
-          tape.segment(
-              block.name(), x, input -> block.apply(tape, input, samples, time, firstRow));
+      x = tape.segment(block.name(), x, input -> block.apply(tape, input, samples, time, firstRow));
     }
     return tape.segment(
         "head", x, input -> tape.linear(norm.apply(tape, input), head, Optional.empty()));
@@ -93,7 +91,8 @@ public final class Llama implements LanguageModel {
     double context = config.context();
     double weights =
         config.layers() * LlamaBlock.weightsPerRow(config) + config.vocabulary() * width;
-    // Two products of `width` multiply-adds for each pair of positions that see each other; backward costs twice forward.
+    // Two products of `width` multiply-adds for each pair of positions that see each other;
+    // backward costs twice forward.
     double pairs = context * (context + 1) / 2;
     return 6 * context * weights + config.layers() * 3 * 2 * 2 * width * pairs;
   }
@@ -101,7 +100,8 @@ public final class Llama implements LanguageModel {
   @Override
   public long activationBytes(int samples) {
     long rows = (long) samples * config.context();
-    // The last norm keeps its input and output beside an inverse root; the logits become their own gradient.
+    // The last norm keeps its input and output beside an inverse root; the logits become their own
+    // gradient.
     long head = 2L * config.width() + 1 + config.vocabulary();
     return Float.BYTES * rows * (config.layers() * LlamaBlock.savedPerRow(config) + head);
   }

@@ -63,8 +63,7 @@ final class LlamaBlock {
     Attention spec =
         new Attention(samples, time, config.heads(), keyValueHeads, config.headWidth(), true);
     Rotary rotary =
-        new Rotary(
-            time, config.heads() + keyValueHeads, config.headWidth(), config.theta(), false);
+        new Rotary(time, config.heads() + keyValueHeads, config.headWidth(), config.theta(), false);
     Variable branch = packed.apply(tape, attentionNorm.apply(tape, tape.fork(x)));
     branch = tape.attention(spec, tape.rotary(rotary, branch));
     branch = attentionProjection.apply(tape, branch);
@@ -84,7 +83,8 @@ final class LlamaBlock {
 
   /// Elements that backward needs of each row.
   static long savedPerRow(LlamaConfig config) {
-    // x and norm(x) twice and attention's output, all of the width; packed heads; gate, up and their product; a log-sum-exp a head; two
+    // x and norm(x) twice and attention's output, all of the width; packed heads; gate, up and
+    // their product; a log-sum-exp a head; two
     // inverse roots.
     return 5L * config.width()
         + config.packedWidth()

@@ -29,7 +29,7 @@ class CnnTest {
   }
 
   @Test
-  void hasTheParametersOfPyTorchsExample() {
+  void hasWeightsAndBiasesInForwardOrder() {
     Cnn model = new Cnn(new CnnConfig(1, 28, 28, 32, 64, 5, 10));
     assertEquals(
         List.of(
@@ -75,8 +75,7 @@ class CnnTest {
   @Test
   void theActivationEstimateIsThePeakOfAStep() {
     for (CnnConfig config :
-        List.of(
-            new CnnConfig(1, 12, 16, 8, 4, 3, 10), new CnnConfig(1, 8, 8, 2, 24, 5, 3))) {
+        List.of(new CnnConfig(1, 12, 16, 8, 4, 3, 10), new CnnConfig(1, 8, 8, 2, 24, 5, 3))) {
       try (ReferenceBackend own = new ReferenceBackend()) {
         Cnn model = new Cnn(config);
         try (ParameterStore store = new ParameterStore(own, model.parameters())) {
@@ -99,8 +98,7 @@ class CnnTest {
   void imagesOfAnotherSizeAndBadSizesAreRefused() {
     Cnn model = TestModels.cnn();
     try (Batch batch =
-            TestModels.images(
-                backend, new CnnConfig(1, 7, 6, 2, 3, 3, 4), DType.F32, 0, 2);
+            TestModels.images(backend, new CnnConfig(1, 7, 6, 2, 3, 3, 4), DType.F32, 0, 2);
         Tape tape = Tape.evaluating(backend)) {
       assertThrows(IllegalArgumentException.class, () -> model.logits(tape, batch));
     }

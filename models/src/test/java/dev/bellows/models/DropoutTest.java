@@ -73,7 +73,8 @@ class DropoutTest {
   @MethodSource("models")
   void theCutIntoMicroBatchesChangesNothing(LanguageModel model) {
     double[] whole = step(model, 5, 1);
-    // The sums are the same up to the order of their terms; one more or less dropped element shows at once.
+    // The sums are the same up to the order of their terms; one more or less dropped element shows
+    // at once.
     assertArrayEquals(whole, step(model, 5, 2), 1e-12);
     assertArrayEquals(whole, step(model, 5, 4), 1e-12);
   }

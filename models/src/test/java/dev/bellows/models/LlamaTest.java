@@ -39,7 +39,8 @@ class LlamaTest {
 
   @Test
   void hasTheParametersOfLlama() {
-    // Llama 2 7B as published: 6,738,415,616 parameters. Llama 3.2 1B: tied, grouped queries, 1,235,814,400.
+    // Llama 2 7B as published: 6,738,415,616 parameters. Llama 3.2 1B: tied, grouped queries,
+    // 1,235,814,400.
     assertEquals(
         6_738_415_616L,
         count(new Llama(new LlamaConfig(32, 32, 32, 4096, 11008, 4096, 32000, 1e4, false))));
@@ -145,8 +146,7 @@ class LlamaTest {
         IllegalArgumentException.class, () -> new LlamaConfig(1, 4, 2, 16, 8, 8, 9, 0, false));
     int[] ids = new int[7];
     String error =
-        assertThrows(
-                IllegalArgumentException.class, () -> logits(TestModels.llama(false), ids))
+        assertThrows(IllegalArgumentException.class, () -> logits(TestModels.llama(false), ids))
             .getMessage();
     assertTrue(error.startsWith("a Llama with context 6 takes I32 ids"), error);
   }

@@ -66,8 +66,7 @@ final class TestModels {
     int[] inputs = new int[samples * time];
     int[] targets = new int[samples * time];
     for (int sample = 0; sample < samples; sample++) {
-      int[] ids =
-          TestTensors.randomIds(SEED + 1000 + first + sample, time + 1, vocabulary);
+      int[] ids = TestTensors.randomIds(SEED + 1000 + first + sample, time + 1, vocabulary);
       System.arraycopy(ids, 0, inputs, sample * time, time);
       System.arraycopy(ids, 1, targets, sample * time, time);
     }

@@ -32,8 +32,7 @@ final class ConvolutionNode extends Node {
     Variable y = tape.output(x.dtype(), true, x.rows(), spec.outElements());
     tape.backend().convolution(spec, x.value(), weight.value(), bias.value(), y.value());
     if (tape.isTraining()) {
-      tape.record(
-          new ConvolutionNode(spec, x, weight, bias, y, tape.save(x.value().retain())));
+      tape.record(new ConvolutionNode(spec, x, weight, bias, y, tape.save(x.value().retain())));
     }
     tape.release(x);
     return y;

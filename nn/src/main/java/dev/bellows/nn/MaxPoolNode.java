@@ -36,9 +36,7 @@ final class MaxPoolNode extends Node {
       Tensor dx =
           tape.backend()
               .allocate(
-                  dy.dtype(),
-                  Shape.of(dy.shape().dim(0), spec.inElements()),
-                  Category.ACTIVATION);
+                  dy.dtype(), Shape.of(dy.shape().dim(0), spec.inElements()), Category.ACTIVATION);
       tape.backend().maxPoolBackward(spec, places, dy, dx);
       tape.contribute(x, dx);
     }

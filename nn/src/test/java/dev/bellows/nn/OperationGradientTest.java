@@ -315,7 +315,8 @@ class OperationGradientTest {
       try (Tensor taken = tape.takeGradient(leaf).orElseThrow()) {
         gradient = TestTensors.values(backend, taken);
       }
-      assertEquals(loss, evaluate(added, logits, targets), "evaluation and training give the same bits");
+      assertEquals(
+          loss, evaluate(added, logits, targets), "evaluation and training give the same bits");
       GradientCheck.check(
           "logits", backend, logits, gradient, () -> scale * evaluate(added, logits, targets));
     }

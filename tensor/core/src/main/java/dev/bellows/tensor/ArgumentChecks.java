@@ -285,8 +285,7 @@ public final class ArgumentChecks {
   }
 
   private static void kernel(String operation, String name, Tensor x, Convolution spec) {
-    shape(
-        operation, name, x, spec.outChannels(), spec.inChannels(), spec.kernel(), spec.kernel());
+    shape(operation, name, x, spec.outChannels(), spec.inChannels(), spec.kernel(), spec.kernel());
   }
 
   private static void image(String operation, String name, Tensor x, long samples, long elements) {

@@ -27,9 +27,7 @@ final class ReferenceConvolution {
           int channel = tap / (spec.kernel() * spec.kernel());
           pair.visit(
               output,
-              sample * spec.inElements()
-                  + (channel * spec.height() + row) * spec.width()
-                  + column,
+              sample * spec.inElements() + (channel * spec.height() + row) * spec.width() + column,
               channelOf(output) * spec.window() + tap);
         }
       }
@@ -88,8 +86,7 @@ final class ReferenceConvolution {
       int best = row * spec.width() + column;
       double largest = Double.NEGATIVE_INFINITY;
       for (int tap = 0; tap < spec.window() * spec.window(); tap++) {
-        int place =
-            (row + tap / spec.window()) * spec.width() + column + tap % spec.window();
+        int place = (row + tap / spec.window()) * spec.width() + column + tap % spec.window();
         double value = pixels[i / outPlane * plane + place];
         if (value > largest || Double.isNaN(value)) {
           largest = value;

@@ -60,9 +60,7 @@ final class ConvolutionCases {
               ? builder
                   .updated("dweight", weight, sums, kernel)
                   .updated("dbias", bias, sums, spec.outChannels())
-              : builder
-                  .output("dweight", sums, kernel)
-                  .output("dbias", sums, spec.outChannels());
+              : builder.output("dweight", sums, kernel).output("dbias", sums, spec.outChannels());
       cases.add(
           builder.call(
               (b, t) ->
@@ -99,9 +97,13 @@ final class ConvolutionCases {
         OperationCase.of("maxPool", m, spec)
             .input("x", x, m, spec.inElements())
             .output("y", Tolerance.EXACT, m, spec.outElements())
-            .places("places", OperationCase.Role.OUTPUT, new int[m * spec.outElements()], m, spec.outElements())
-            .call(
-                (b, t) -> b.maxPool(spec, t.apply("x"), t.apply("y"), t.apply("places")));
+            .places(
+                "places",
+                OperationCase.Role.OUTPUT,
+                new int[m * spec.outElements()],
+                m,
+                spec.outElements())
+            .call((b, t) -> b.maxPool(spec, t.apply("x"), t.apply("y"), t.apply("places")));
     int[] places;
     try (Backend reference = new ReferenceBackend()) {
       places =
@@ -114,8 +116,7 @@ final class ConvolutionCases {
             .input("dy", data.normals((long) m * spec.outElements()), m, spec.outElements())
             .output("dx", Tolerance.normalSum(8), m, spec.inElements())
             .call(
-                (b, t) ->
-                    b.maxPoolBackward(spec, t.apply("places"), t.apply("dy"), t.apply("dx")));
+                (b, t) -> b.maxPoolBackward(spec, t.apply("places"), t.apply("dy"), t.apply("dx")));
     return List.of(forward, backward);
   }
 }

@@ -11,15 +11,23 @@ final class DropoutCases {
   static List<OperationCase> dropouts() {
     List<OperationCase> cases = new ArrayList<>();
     int[][] sizes = {
-      {0, 7}, {1, 1}, {3, 7}, {65, 64}, {257, 63}, {1025, 33}, {5, 384}, {2, 1025}, {3, 119}, {2, 41}
+      {0, 7},
+      {1, 1},
+      {3, 7},
+      {65, 64},
+      {257, 63},
+      {1025, 33},
+      {5, 384},
+      {2, 1025},
+      {3, 119},
+      {2, 41}
     };
     for (int[] size : sizes) {
       for (double probability : new double[] {0, 0.1, 0.75}) {
         // The second first row needs more than 32 bits of the counter.
         for (long firstRow : new long[] {0, 3_000_000_001L}) {
           for (String alias : List.of("", "x")) {
-            cases.add(
-                dropout(new Dropout(probability, 0x123456789ABCDEFL, firstRow), size, alias));
+            cases.add(dropout(new Dropout(probability, 0x123456789ABCDEFL, firstRow), size, alias));
           }
         }
       }

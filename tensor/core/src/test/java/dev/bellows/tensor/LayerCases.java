@@ -230,7 +230,8 @@ final class LayerCases {
     for (int[] size :
         new int[][] {{0, 5}, {1, 1}, {7, 10}, {65, 257}, {3, 1025}, {257, 65}, {1025, 7}}) {
       for (double deviation : new double[] {1, 50}) {
-        for (Loss loss : List.of(Loss.PLAIN, new Loss(0.1, 0), new Loss(0, 0.01), new Loss(0.2, 1e-3))) {
+        for (Loss loss :
+            List.of(Loss.PLAIN, new Loss(0.1, 0), new Loss(0, 0.01), new Loss(0.2, 1e-3))) {
           cases.addAll(losses(loss, size[0], size[1], deviation));
         }
       }
@@ -246,7 +247,8 @@ final class LayerCases {
       targets[i] = -1 - i;
     }
     // A logit of size L is rounded to L half units before it is the argument of exp or the loss.
-    // The z-loss multiplies the error of the log-sum-exp, which is 5 deviations and ln V at most, by its slope.
+    // The z-loss multiplies the error of the log-sum-exp, which is 5 deviations and ln V at most,
+    // by its slope.
     double slope = 1 + 2 * added.zLoss() * (5 * deviation + 8);
     double units = (8 + 2 * Math.sqrt(v)) * slope;
     Tolerance loss =
@@ -265,7 +267,8 @@ final class LayerCases {
                         added, t.apply("logits"), t.apply("targets"), t.apply("losses"))));
     for (String alias : List.of("", "logits")) {
       cases.add(
-          OperationCase.of("crossEntropyWithGradient", added, m, v, deviation, "dlogits is " + alias)
+          OperationCase.of(
+                  "crossEntropyWithGradient", added, m, v, deviation, "dlogits is " + alias)
               .input("logits", logits, m, v)
               .ids("targets", targets)
               .output("losses", loss, m)

@@ -39,24 +39,23 @@ class ReferenceLlamaLayersTest {
 
   @Test
   void swiGluGatesTheSecondHalfWithTheFirst() {
-    // silu(1) = 0.7310585786300049 and silu(-2) = -0.2384058440442351, printed by Python: x / (1 + math.exp(-x)).
+    // silu(1) = 0.7310585786300049 and silu(-2) = -0.2384058440442351, printed by Python: x / (1 +
+    // math.exp(-x)).
     Tensor y = of(new double[2], 1, 2);
     backend.swiGlu(of(new double[] {1, -2, 10, 100}, 1, 4), y);
-    assertArrayEquals(
-        new double[] {7.310585786300049, -23.84058440442351}, Values.read(y), 1e-13);
+    assertArrayEquals(new double[] {7.310585786300049, -23.84058440442351}, Values.read(y), 1e-13);
   }
 
   @Test
   void rotaryTurnsElementsThatAreHalfAHeadApart() {
-    // One head of width 4 and one element behind it; position 1 turns by 1 and by theta^(-1/2) = 0.1.
+    // One head of width 4 and one element behind it; position 1 turns by 1 and by theta^(-1/2) =
+    // 0.1.
     Tensor x = of(new double[] {1, 1, 0, 0, 7, 1, 1, 0, 0, 8}, 2, 5);
     Tensor y = of(new double[10], 2, 5);
     Rotary spec = new Rotary(2, 1, 4, 100, false);
     backend.rotary(spec, x, y);
     assertArrayEquals(
-        new double[] {
-          1, 1, 0, 0, 7, Math.cos(1), Math.cos(0.1), Math.sin(1), Math.sin(0.1), 8
-        },
+        new double[] {1, 1, 0, 0, 7, Math.cos(1), Math.cos(0.1), Math.sin(1), Math.sin(0.1), 8},
         Values.read(y),
         1e-15);
     backend.rotary(spec.inverted(), y, y);

@@ -29,6 +29,7 @@ record ConfigChanges(List<String> forbidden, List<String> allowed) {
           "data.samples",
           "batch.global",
           "optimizer.kind");
+
   /// Keys below those of [#DECIDES_STATE] that weights do not depend on.
   private static final Set<String> DECIDES_COURSE_ONLY =
       Set.of("model.dropout", "model.labelSmoothing", "model.zLoss");

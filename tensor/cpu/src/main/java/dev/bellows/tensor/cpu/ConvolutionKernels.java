@@ -86,8 +86,7 @@ final class ConvolutionKernels {
     int n = spec.outWidth();
     if (spec.stride() == 1) {
       for (int j = 0; j < n; j += WIDTH) {
-        VectorMask<Float> mask =
-            between(-j - shift, Math.min(spec.width() - j - shift, n - j));
+        VectorMask<Float> mask = between(-j - shift, Math.min(spec.width() - j - shift, n - j));
         long at = row + 4L * (j + shift);
         store(load(at, mask).add(load(source + 4L * j, mask)), at, mask);
       }

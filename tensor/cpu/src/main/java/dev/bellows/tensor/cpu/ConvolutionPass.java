@@ -47,8 +47,18 @@ final class ConvolutionPass implements AutoCloseable {
           }
           int window = spec.window();
           OneDnn.sgemm(
-              false, false, spec.outChannels(), pixels, window, weight, window, matrix, pixels, 1f,
-              out, pixels);
+              false,
+              false,
+              spec.outChannels(),
+              pixels,
+              window,
+              weight,
+              window,
+              matrix,
+              pixels,
+              1f,
+              out,
+              pixels);
         });
   }
 
@@ -62,8 +72,18 @@ final class ConvolutionPass implements AutoCloseable {
           long gradient = dy + 4L * sample * spec.outElements();
           int window = spec.window();
           OneDnn.sgemm(
-              true, false, window, pixels, spec.outChannels(), weight, window, gradient, pixels,
-              0f, matrix, pixels);
+              true,
+              false,
+              window,
+              pixels,
+              spec.outChannels(),
+              weight,
+              window,
+              gradient,
+              pixels,
+              0f,
+              matrix,
+              pixels);
           ConvolutionKernels.fold(spec, matrix, dx + 4L * sample * spec.inElements());
         });
   }
@@ -110,7 +130,17 @@ final class ConvolutionPass implements AutoCloseable {
     int window = spec.window();
     ConvolutionKernels.unfold(spec, x, matrix);
     OneDnn.sgemm(
-        false, true, spec.outChannels(), window, pixels, dy, pixels, matrix, pixels, 1f, sum,
+        false,
+        true,
+        spec.outChannels(),
+        window,
+        pixels,
+        dy,
+        pixels,
+        matrix,
+        pixels,
+        1f,
+        sum,
         window);
     long bias = sum + 4L * spec.outChannels() * window;
     for (int channel = 0; channel < spec.outChannels(); channel++) {

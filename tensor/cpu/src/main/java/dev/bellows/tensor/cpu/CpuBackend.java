@@ -514,8 +514,7 @@ public final class CpuBackend implements Backend {
     checks.convolutionWeightGradient(spec, x, dy, dweight, dbias);
     int before = enterProducts();
     try {
-      convolutions.weightGradient(
-          spec, at(x), at(dy), at(dweight), at(dbias), accumulate, rows(x));
+      convolutions.weightGradient(spec, at(x), at(dy), at(dweight), at(dbias), accumulate, rows(x));
     } finally {
       OneDnn.setOpenMpThreads(before);
     }

@@ -63,16 +63,13 @@ final class DropoutKernels {
     }
     DropoutLanes.keepPart(x, y, c0, threshold, scale, left);
     if (left > step) {
-      DropoutLanes.keepPart(
-          x + 4L * step, y + 4L * step, c1, threshold, scale, left - step);
+      DropoutLanes.keepPart(x + 4L * step, y + 4L * step, c1, threshold, scale, left - step);
     }
     if (left > 2 * step) {
-      DropoutLanes.keepPart(
-          x + 8L * step, y + 8L * step, c2, threshold, scale, left - 2 * step);
+      DropoutLanes.keepPart(x + 8L * step, y + 8L * step, c2, threshold, scale, left - 2 * step);
     }
     if (left > 3 * step) {
-      DropoutLanes.keepPart(
-          x + 12L * step, y + 12L * step, c3, threshold, scale, left - 3 * step);
+      DropoutLanes.keepPart(x + 12L * step, y + 12L * step, c3, threshold, scale, left - 3 * step);
     }
   }
 }

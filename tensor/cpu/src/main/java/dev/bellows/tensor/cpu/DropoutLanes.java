@@ -31,8 +31,7 @@ final class DropoutLanes {
   }
 
   /// The same for the first `count` lanes only.
-  static void keepPart(
-      long x, long y, LongVector words, long threshold, float scale, int count) {
+  static void keepPart(long x, long y, LongVector words, long threshold, float scale, int count) {
     VectorMask<Float> mask = HALF.indexInRange(0, count);
     VectorMask<Float> kept = words.compare(VectorOperators.GE, threshold).cast(HALF);
     FloatVector value = FloatVector.fromMemorySegment(HALF, ALL, x, ORDER, mask).mul(scale);

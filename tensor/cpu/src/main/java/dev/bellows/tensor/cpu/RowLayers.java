@@ -36,8 +36,7 @@ final class RowLayers implements AutoCloseable {
         n,
         (first, count) -> {
           long at = 4L * first * n;
-          RmsNormKernels.forward(
-              x + at, gamma, epsilon, y + at, inverseRms + 4L * first, count, n);
+          RmsNormKernels.forward(x + at, gamma, epsilon, y + at, inverseRms + 4L * first, count, n);
         });
   }
 
@@ -78,8 +77,7 @@ final class RowLayers implements AutoCloseable {
     byRows(
         m,
         n,
-        (first, count) ->
-            SwiGluKernels.forward(x + 8L * first * n, y + 4L * first * n, count, n));
+        (first, count) -> SwiGluKernels.forward(x + 8L * first * n, y + 4L * first * n, count, n));
   }
 
   void swiGluBackward(long x, long dy, long dx, int m, int n) {
@@ -113,8 +111,7 @@ final class RowLayers implements AutoCloseable {
                 half);
             if (x != y && turned < n) {
               long behind = at + 4L * turned;
-              MemorySegment.copy(
-                  Lanes.ALL, x + behind, Lanes.ALL, y + behind, 4L * (n - turned));
+              MemorySegment.copy(Lanes.ALL, x + behind, Lanes.ALL, y + behind, 4L * (n - turned));
             }
           }
         });

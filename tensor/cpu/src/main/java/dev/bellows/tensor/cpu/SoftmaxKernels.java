@@ -82,8 +82,7 @@ final class SoftmaxKernels {
   }
 
   /// Losses of `rows` rows of width `n`.
-  static void crossEntropy(
-      Loss loss, long logits, long targets, long losses, int rows, int n) {
+  static void crossEntropy(Loss loss, long logits, long targets, long losses, int rows, int n) {
     for (int i = 0; i < rows; i++) {
       int target = ALL.get(JAVA_INT, targets + 4L * i);
       long row = logits + 4L * i * n;
@@ -142,9 +141,7 @@ final class SoftmaxKernels {
     }
     double logSumExp = logSum + maximum;
     return (float)
-        (plain
-            + loss.labelSmoothing() * (right - average)
-            + loss.zLoss() * logSumExp * logSumExp);
+        (plain + loss.labelSmoothing() * (right - average) + loss.zLoss() * logSumExp * logSumExp);
   }
 
   /// Turns the exponentials of a row into its gradient.

@@ -51,9 +51,7 @@ final class SwiGluKernels {
       FloatVector e = exp(g.neg());
       FloatVector s = all(1f).div(e.add(1f));
       FloatVector gradient = load(dy + at).mul(s);
-      store(
-          gradient.mul(load(x + at + up)).mul(g.fma(e.mul(s), all(1f))),
-          dx + at);
+      store(gradient.mul(load(x + at + up)).mul(g.fma(e.mul(s), all(1f))), dx + at);
       store(gradient.mul(g), dx + at + up);
     }
     if (j < n) {
@@ -63,10 +61,7 @@ final class SwiGluKernels {
       FloatVector e = exp(g.neg());
       FloatVector s = all(1f).div(e.add(1f));
       FloatVector gradient = load(dy + at, mask).mul(s);
-      store(
-          gradient.mul(load(x + at + up, mask)).mul(g.fma(e.mul(s), all(1f))),
-          dx + at,
-          mask);
+      store(gradient.mul(load(x + at + up, mask)).mul(g.fma(e.mul(s), all(1f))), dx + at, mask);
       store(gradient.mul(g), dx + at + up, mask);
     }
   }

@@ -80,8 +80,7 @@ public record ModelSection(
     }
   }
 
-  private static void checkDecoder(
-      int layers, int heads, int width, int context, int vocabulary) {
+  private static void checkDecoder(int layers, int heads, int width, int context, int vocabulary) {
     Check.atLeast("model.layers", layers, 1);
     Check.atLeast("model.heads", heads, 1);
     Check.atLeast("model.width", width, 1);
@@ -137,9 +136,7 @@ public record ModelSection(
 
   private static void checkShare(String key, double value) {
     Check.that(
-        value >= 0 && value < 1,
-        key,
-        key + " is " + value + "; it must be 0 or more and below 1");
+        value >= 0 && value < 1, key, key + " is " + value + "; it must be 0 or more and below 1");
   }
 
   /// What training adds to the cross-entropy.

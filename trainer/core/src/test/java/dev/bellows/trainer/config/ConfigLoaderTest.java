@@ -186,7 +186,8 @@ class ConfigLoaderTest {
 
   @Test
   void aMissingKeyIsNamed() {
-    assertEquals("conf/x.yaml: model.kind is missing; it must be one of gpt, llama, mlp, cnn", error(""));
+    assertEquals(
+        "conf/x.yaml: model.kind is missing; it must be one of gpt, llama, mlp, cnn", error(""));
     assertEquals(
         "conf/x.yaml: batch.global is missing; it must be a whole number",
         error(Configs.MINIMAL.replace("global: 8, ", "")));

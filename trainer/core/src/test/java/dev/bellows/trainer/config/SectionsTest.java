@@ -157,8 +157,25 @@ class SectionsTest {
       int imageChannels,
       int imageHeight) {
     return new ModelSection(
-        kind, 0, 0, 0, 0, 0, 0, 256, 10_000, false, true, hidden, channels, kernel, imageChannels,
-        imageHeight, 0, 0, 0);
+        kind,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        256,
+        10_000,
+        false,
+        true,
+        hidden,
+        channels,
+        kernel,
+        imageChannels,
+        imageHeight,
+        0,
+        0,
+        0);
   }
 
   @Test
