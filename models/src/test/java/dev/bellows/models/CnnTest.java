@@ -29,7 +29,7 @@ class CnnTest {
   }
 
   @Test
-  void hasTheParametersOfPyTorchsExample() {
+  void hasWeightsAndBiasesInForwardOrder() {
     Cnn model = new Cnn(new CnnConfig(1, 28, 28, 32, 64, 5, 10));
     assertEquals(
         List.of(

@@ -101,8 +101,8 @@ final class LlamaCases {
           (i, expected) -> {
             int column = i % (2 * n) % n;
             int row = i / (2 * n);
-            double size1 = Math.abs(dy[row * n + column] * x[row * 2 * n + n + column]);
-            return 12 * 0x1.0p-24 * (1 + 2 * size1 + Math.abs(expected));
+            double product = Math.abs(dy[row * n + column] * x[row * 2 * n + n + column]);
+            return 12 * 0x1.0p-24 * (1 + 2 * product + Math.abs(expected));
           };
       cases.add(
           OperationCase.of("swiGluBackward", m, n)
