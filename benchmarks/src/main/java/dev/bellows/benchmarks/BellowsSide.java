@@ -2,15 +2,19 @@ package dev.bellows.benchmarks;
 
 import dev.bellows.models.Gpt;
 import dev.bellows.models.GptConfig;
+import dev.bellows.models.Mlp;
+import dev.bellows.models.MlpConfig;
 import dev.bellows.nn.Backpropagation;
 import dev.bellows.nn.Batch;
 import dev.bellows.nn.GradientSink;
+import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
 import dev.bellows.nn.SavedTensors;
 import dev.bellows.nn.StepBatch;
+import dev.bellows.nn.Tape;
+import dev.bellows.nn.Variable;
 import dev.bellows.nn.WeightGradient;
-import dev.bellows.tensor.AdamWStep;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.Category;
 import dev.bellows.tensor.DType;
@@ -20,32 +24,35 @@ import dev.bellows.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
+import java.lang.foreign.ValueLayout;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/// The GPT of models/ under backpropagation on one backend: one group of one or more micro-batches a step, the gradients used in place.
-final class BellowsGpt implements TrainingSide {
-  /// A run of neighbouring parameters with the same decay, in elements of the flat buffers.
-  private record DecayRun(long start, long end, boolean isDecayed) {}
-
-  private final GptShape shape;
+/// A model of models/ under backpropagation on one backend: one group of one or more micro-batches a step, the gradients used in place.
+final class BellowsSide implements TrainingSide {
+  private final ModelShape shape;
   private final int microBatch;
   private final EngineInputs files;
   private final Backend backend;
+  private final Model model;
   private final ParameterStore store;
   private final Backpropagation backpropagation;
+  private final FlatUpdate update;
   private final Arena arena = Arena.ofConfined();
-  private final MemorySegment tokens;
-  private final Tensor firstMoment;
-  private final Tensor secondMoment;
-  private final List<DecayRun> runs;
+  private final MemorySegment batches;
   private long steps;
   private double lossSum;
 
   /// Takes `backend` over. `microBatch` divides the shape's batch.
-  BellowsGpt(GptShape shape, EngineInputs files, Backend backend, int microBatch)
+  BellowsSide(
+      ModelShape shape,
+      EngineInputs files,
+      Backend backend,
+      int microBatch,
+      SidePrecision precision,
+      Update update)
       throws IOException {
     if (microBatch < 1 || shape.batch() % microBatch != 0) {
       throw new IllegalArgumentException(
@@ -59,32 +66,54 @@ final class BellowsGpt implements TrainingSide {
     this.files = files;
     this.backend = backend;
     this.microBatch = microBatch;
-    Gpt gpt =
-        new Gpt(
-            new GptConfig(
-                shape.layers(),
-                shape.heads(),
-                shape.width(),
-                shape.context(),
-                shape.vocabulary(),
-                true));
-    store = new ParameterStore(backend, gpt.parameters());
+    model = model(shape);
+    store = place(backend, model, precision);
     backpropagation =
-        new Backpropagation(backend, gpt, store, SavedTensors.keep(), WeightGradient.EXACT);
-    tokens = files.tokens(arena);
+        new Backpropagation(backend, model, store, SavedTensors.keep(), WeightGradient.EXACT);
+    batches = files.batches(arena);
     loadWeights();
-    firstMoment = zeros(store.values().shape());
-    secondMoment = zeros(store.values().shape());
-    runs = decayRuns();
+    this.update = new FlatUpdate(backend, store, update);
+  }
+
+  /// Our model of a shape.
+  private static Model model(ModelShape shape) {
+    return switch (shape) {
+      case GptShape gpt ->
+          new Gpt(
+              new GptConfig(
+                  gpt.layers(),
+                  gpt.heads(),
+                  gpt.width(),
+                  gpt.context(),
+                  gpt.vocabulary(),
+                  true));
+      case MlpShape mlp ->
+          new Mlp(
+              new MlpConfig(
+                  mlp.inputs(), Collections.nCopies(mlp.hidden(), mlp.width()), mlp.classes()));
+    };
+  }
+
+  /// Errors: [IllegalArgumentException] when the engine cannot train in `precision`.
+  static void checkPrecision(SidePrecision precision) {
+    if (precision == SidePrecision.BF16) {
+      throw new IllegalArgumentException(
+          "our side cannot train in bf16 yet; use --precision fp32");
+    }
+  }
+
+  private static ParameterStore place(Backend backend, Model model, SidePrecision precision) {
+    checkPrecision(precision);
+    return new ParameterStore(backend, model.parameters());
   }
 
   private void loadWeights() throws IOException {
-    Map<String, GptShape.Weight> byName = new HashMap<>();
+    Map<String, Weight> byName = new HashMap<>();
     shape.weights().forEach(weight -> byName.put(weight.name(), weight));
     try (Arena mapping = Arena.ofConfined()) {
       MemorySegment file = files.weights(mapping);
       for (Parameter parameter : store.parameters()) {
-        GptShape.Weight weight = byName.remove(parameter.name());
+        Weight weight = byName.remove(parameter.name());
         if (weight == null || weight.elements() != parameter.shape().elements()) {
           throw new IllegalArgumentException(
               "the weights file has no tensor " + parameter + "; it has " + byName.keySet());
@@ -96,26 +125,6 @@ final class BellowsGpt implements TrainingSide {
       throw new IllegalArgumentException(
           "the model has no parameters for the tensors " + byName.keySet());
     }
-  }
-
-  private Tensor zeros(Shape dims) {
-    Tensor tensor = backend.allocate(DType.F32, dims, Category.OPTIMIZER);
-    backend.fill(tensor, 0);
-    return tensor;
-  }
-
-  private List<DecayRun> decayRuns() {
-    List<DecayRun> list = new ArrayList<>();
-    List<Parameter> parameters = store.parameters();
-    int first = 0;
-    for (int i = 1; i <= parameters.size(); i++) {
-      boolean decayed = parameters.get(first).isDecayed();
-      if (i == parameters.size() || parameters.get(i).isDecayed() != decayed) {
-        list.add(new DecayRun(store.offset(first), store.offset(i), decayed));
-        first = i;
-      }
-    }
-    return list;
   }
 
   @Override
@@ -134,22 +143,52 @@ final class BellowsGpt implements TrainingSide {
           }
         });
     steps++;
-    update();
-    return lossSum / shape.tokens();
+    update.step();
+    return lossSum / shape.rows();
   }
 
-  private void update() {
-    Tensor gradients = store.primaryGradients();
-    for (DecayRun run : runs) {
-      long length = run.end - run.start;
-      double decay = run.isDecayed ? WEIGHT_DECAY : 0;
-      backend.adamW(
-          new AdamWStep(LEARNING_RATE, BETA1, BETA2, EPSILON, decay, 1, steps),
-          store.values().slice(run.start, length),
-          gradients.slice(run.start, length),
-          firstMoment.slice(run.start, length),
-          secondMoment.slice(run.start, length));
+  @Override
+  public float[] logits() {
+    StepBatch batch = new MappedBatch(steps);
+    float[] all = new float[Math.toIntExact(shape.rows() * shape.classes())];
+    int filled = 0;
+    for (int index = 0; index < batch.microBatchesPerGroup(); index++) {
+      try (Batch micro = batch.microBatch(0, index);
+          Tape tape = Tape.evaluating(backend)) {
+        Variable logits = model.logits(tape, micro);
+        float[] part = floats(logits.value());
+        System.arraycopy(part, 0, all, filled, part.length);
+        filled += part.length;
+      }
     }
+    return all;
+  }
+
+  @Override
+  public float[] gradient(Weight weight) {
+    return floats(parameter(weight).gradient());
+  }
+
+  @Override
+  public float[] value(Weight weight) {
+    return floats(parameter(weight).value());
+  }
+
+  private Parameter parameter(Weight weight) {
+    return store.parameters().stream()
+        .filter(parameter -> parameter.name().equals(weight.name()))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private float[] floats(Tensor tensor) {
+    float[] values = new float[Math.toIntExact(tensor.elements())];
+    try (Arena copy = Arena.ofConfined()) {
+      MemorySegment host = copy.allocate(tensor.bytes(), Float.BYTES);
+      backend.download(tensor, host);
+      MemorySegment.copy(host, ValueLayout.JAVA_FLOAT, 0, values, 0, values.length);
+    }
+    return values;
   }
 
   /// The batch of one step, straight from the mapped file.
@@ -158,8 +197,8 @@ final class BellowsGpt implements TrainingSide {
     private final MemorySegment targets;
 
     private MappedBatch(long step) {
-      inputs = files.inputs(tokens, step);
-      targets = files.targets(tokens, step);
+      inputs = files.inputs(batches, step);
+      targets = files.targets(batches, step);
     }
 
     @Override
@@ -179,27 +218,29 @@ final class BellowsGpt implements TrainingSide {
 
     @Override
     public Batch microBatch(int group, int index) {
-      long rows = (long) microBatch * shape.context();
-      Tensor ids = upload(inputs, index, Shape.of(microBatch, shape.context()));
-      return new Batch(ids, upload(targets, index, Shape.of(rows)), microBatch);
+      DType dtype = shape.takesIds() ? DType.I32 : DType.F32;
+      Shape dims = Shape.of(microBatch, shape.inputsPerSample());
+      Shape rows = Shape.of((long) microBatch * shape.rowsPerSample());
+      Tensor samples = upload(inputs, index, dtype, dims);
+      return new Batch(samples, upload(targets, index, DType.I32, rows), microBatch);
     }
 
-    private Tensor upload(MemorySegment source, int index, Shape dims) {
-      Tensor tensor = backend.allocate(DType.I32, dims, Category.WORKSPACE);
+    private Tensor upload(MemorySegment source, int index, DType dtype, Shape dims) {
+      Tensor tensor = backend.allocate(dtype, dims, Category.WORKSPACE);
       backend.upload(source.asSlice(index * tensor.bytes(), tensor.bytes()), tensor);
       return tensor;
     }
 
     @Override
     public double lossScale() {
-      return 1.0 / shape.tokens();
+      return 1.0 / shape.rows();
     }
   }
 
   @Override
   public double productRate() {
     return ProductRate.best(
-        shape,
+        shape.products(),
         (rows, inner, columns) -> {
           Tensor a = ones(rows, inner);
           Tensor b = ones(columns, inner);
@@ -227,14 +268,18 @@ final class BellowsGpt implements TrainingSide {
   }
 
   @Override
+  public long nativeAllocations() {
+    return backend.memory().deviceAllocations();
+  }
+
+  @Override
   public String description() {
     return backend.description();
   }
 
   @Override
   public void close() {
-    firstMoment.release();
-    secondMoment.release();
+    update.close();
     store.close();
     arena.close();
     backend.close();

@@ -1,0 +1,26 @@
+package dev.bellows.benchmarks;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/// A straight line through noisy samples: the median of the slopes between all pairs (Theil 1950, Sen 1968), which single outliers do not move.
+final class Trend {
+  private Trend() {}
+
+  /// Growth of `y` for each unit of `x`. Needs two samples or more with different `x`.
+  static double slope(double[] x, double[] y) {
+    List<Double> slopes = new ArrayList<>();
+    for (int i = 0; i < x.length; i++) {
+      for (int j = i + 1; j < x.length; j++) {
+        if (x[i] != x[j]) {
+          slopes.add((y[j] - y[i]) / (x[j] - x[i]));
+        }
+      }
+    }
+    if (slopes.isEmpty()) {
+      throw new IllegalArgumentException(
+          "a trend needs at least 2 samples at different places, not " + x.length);
+    }
+    return EngineResult.median(slopes.stream().mapToDouble(Double::doubleValue).toArray());
+  }
+}
