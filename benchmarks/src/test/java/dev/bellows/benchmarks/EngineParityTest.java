@@ -73,7 +73,7 @@ class EngineParityTest {
             "-Dorg.bytedeco.javacpp.maxBytes=0",
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0"));
     List<String> arguments =
-        new ArrayList<>(List.of("shape=" + SHAPE, "inputs=" + inputs, "threads=2"));
+        new ArrayList<>(List.of("model=gpt", "shape=" + SHAPE, "inputs=" + inputs, "threads=2"));
     arguments.addAll(own);
     Path log = folder.resolve(side + ".log");
     Map<String, String> variables =

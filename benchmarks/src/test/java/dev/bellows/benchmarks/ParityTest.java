@@ -1,0 +1,192 @@
+package dev.bellows.benchmarks;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.bellows.tensor.BackendOptions;
+import dev.bellows.tensor.Backends;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/// The same weights and batches here and in libtorch: logits and loss, every gradient, ten optimizer steps.
+@Timeout(value = 120, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class ParityTest {
+  private static final int SEED = 1;
+
+  @TempDir static Path folder;
+
+  private static final Map<ParityCase, Observation> THEIRS = new EnumMap<>(ParityCase.class);
+  private static final Map<ParityCase, Observation> OURS = new EnumMap<>(ParityCase.class);
+
+  @BeforeAll
+  static void train() throws IOException, InterruptedException {
+    for (ParityCase parity : ParityCase.values()) {
+      new EngineInputs(parity.shape(), folder.resolve(parity.name())).write(SEED);
+    }
+    askLibtorch();
+    for (ParityCase parity : ParityCase.values()) {
+      THEIRS.put(parity, Observation.read(folder.resolve(parity + ".bin")));
+      OURS.put(parity, ours(parity, SEED));
+    }
+  }
+
+  private static void askLibtorch() throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(Environment.jvmFlags());
+    command.addAll(List.of("-Xmx256m", "-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of(LibtorchOracle.class.getName(), folder.toString()));
+    Path log = folder.resolve("oracle.log");
+    ProcessBuilder builder =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
+    builder
+        .environment()
+        .putAll(
+            Map.of(
+                "OMP_NUM_THREADS", "2", "OPENBLAS_NUM_THREADS", "2", "OMP_WAIT_POLICY", "PASSIVE"));
+    Process process = builder.start();
+    try {
+      assertTrue(process.waitFor(100, TimeUnit.SECONDS), "libtorch took over 100 s");
+      assertEquals(0, process.exitValue(), () -> text(log));
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  private static String text(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      return e.getMessage();
+    }
+  }
+
+  private static Observation ours(ParityCase parity, long seed) throws IOException {
+    Path inputs = folder.resolve(parity.name() + "-" + seed);
+    EngineInputs files = new EngineInputs(parity.shape(), inputs);
+    files.write(seed);
+    try (TrainingSide side =
+        new BellowsSide(
+            parity.shape(),
+            files,
+            Backends.open("cpu", BackendOptions.threads(2)),
+            parity.shape().batch(),
+            SidePrecision.FP32,
+            parity.update())) {
+      return Observation.of(parity.shape(), side);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void forward(ParityCase parity) {
+    Observation theirs = THEIRS.get(parity);
+    Observation ours = OURS.get(parity);
+    assertClose("logits", theirs.logits(), ours.logits(), parity.tolerance());
+    assertClose("loss", first(theirs), first(ours), parity.tolerance());
+  }
+
+  private static float[] first(Observation observation) {
+    return new float[] {observation.losses()[0]};
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void everyGradient(ParityCase parity) {
+    Map<String, float[]> theirs = THEIRS.get(parity).gradients();
+    Map<String, float[]> ours = OURS.get(parity).gradients();
+    assertEquals(theirs.keySet(), ours.keySet());
+    theirs.forEach(
+        (name, gradient) ->
+            assertClose("gradient of " + name, gradient, ours.get(name), parity.tolerance()));
+  }
+
+  /// An error of a step goes on into all later ones, so ten steps may differ ten times as much.
+  @ParameterizedTest
+  @EnumSource
+  void tenSteps(ParityCase parity) throws IOException {
+    Observation theirs = THEIRS.get(parity);
+    Observation ours = OURS.get(parity);
+    double tolerance = Observation.STEPS * parity.tolerance();
+    assertClose("losses", theirs.losses(), ours.losses(), tolerance);
+    // The model must learn something, or the update is not compared.
+    float[] losses = theirs.losses();
+    assertTrue(
+        losses[0] - losses[Observation.STEPS - 1] > 0.05,
+        "libtorch's loss went from " + losses[0] + " to " + losses[Observation.STEPS - 1]);
+    for (Weight weight : parity.shape().weights()) {
+      float[] start = start(parity, weight);
+      assertClose(
+          "way of " + weight.name(),
+          difference(theirs.values().get(weight.name()), start),
+          difference(ours.values().get(weight.name()), start),
+          tolerance);
+    }
+  }
+
+  private static float[] start(ParityCase parity, Weight weight) throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      return new EngineInputs(parity.shape(), folder.resolve(parity.name()))
+          .weights(arena)
+          .asSlice(weight.offset() * 4, weight.elements() * 4)
+          .toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+    }
+  }
+
+  private static float[] difference(float[] a, float[] b) {
+    float[] result = new float[a.length];
+    for (int i = 0; i < a.length; i++) {
+      result[i] = a[i] - b[i];
+    }
+    return result;
+  }
+
+  @Test
+  void otherWeightsAreFarAway() throws IOException {
+    Observation other = ours(ParityCase.GPT, SEED + 1);
+    double distance = distance(THEIRS.get(ParityCase.GPT).logits(), other.logits());
+    assertTrue(
+        distance > 1000 * ParityCase.GPT.tolerance(),
+        "seeds 1 and 2 give logits that differ by " + distance + ", so the comparison could not fail");
+  }
+
+  private static void assertClose(String what, float[] expected, float[] actual, double tolerance) {
+    assertEquals(expected.length, actual.length, what);
+    double distance = distance(expected, actual);
+    assertTrue(
+        distance <= tolerance,
+        what
+            + " differs from libtorch's by "
+            + distance
+            + " of its largest element, allowed are "
+            + tolerance
+            + ", seed "
+            + SEED);
+  }
+
+  /// Largest difference as a share of the largest expected element; infinite when one is not a number.
+  private static double distance(float[] expected, float[] actual) {
+    double largest = 0;
+    double difference = 0;
+    for (int i = 0; i < expected.length; i++) {
+      double here = Math.abs((double) expected[i] - actual[i]);
+      largest = Math.max(largest, Math.abs(expected[i]));
+      difference = Math.max(difference, Double.isNaN(here) ? Double.POSITIVE_INFINITY : here);
+    }
+    return difference / Math.max(largest, Float.MIN_NORMAL);
+  }
+}
