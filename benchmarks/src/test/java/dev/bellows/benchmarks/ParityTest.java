@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// The same weights and batches here and in libtorch: logits and loss, every gradient, ten optimizer steps.
 @Timeout(value = 120, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
@@ -76,6 +77,11 @@ class ParityTest {
   }
 
   private static Observation ours(ParityCase parity, long seed) throws IOException {
+    return ours(parity, seed, "cpu", parity.shape().batch());
+  }
+
+  private static Observation ours(ParityCase parity, long seed, String backend, int microBatch)
+      throws IOException {
     Path inputs = folder.resolve(parity.name() + "-" + seed);
     EngineInputs files = new EngineInputs(parity.shape(), inputs);
     files.write(seed);
@@ -83,8 +89,8 @@ class ParityTest {
         new BellowsSide(
             parity.shape(),
             files,
-            Backends.open("cpu", BackendOptions.threads(2)),
-            parity.shape().batch(),
+            Backends.open(backend, BackendOptions.threads(2)),
+            microBatch,
             SidePrecision.FP32,
             parity.update())) {
       return Observation.of(parity.shape(), side);
@@ -153,6 +159,46 @@ class ParityTest {
       result[i] = a[i] - b[i];
     }
     return result;
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void theReferenceBackendLosesTheSame(ParityCase parity) throws IOException {
+    Observation ours = ours(parity, SEED, "reference", parity.shape().batch());
+    double tolerance = Observation.STEPS * parity.tolerance();
+    assertClose("losses", THEIRS.get(parity).losses(), ours.losses(), tolerance);
+  }
+
+  @Test
+  void twoMicroBatchesAreOneBatch() throws IOException {
+    Observation ours = ours(ParityCase.GPT, SEED, "cpu", ParityCase.GPT.shape().batch() / 2);
+    Observation theirs = THEIRS.get(ParityCase.GPT);
+    double tolerance = ParityCase.GPT.tolerance();
+    assertClose("logits", theirs.logits(), ours.logits(), tolerance);
+    assertClose("losses", theirs.losses(), ours.losses(), Observation.STEPS * tolerance);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"composed", "fused"})
+  void libtorchsOwnChoicesLoseTheSame(String variant) throws IOException {
+    Observation other = Observation.read(folder.resolve(variant + ".bin"));
+    assertClose(
+        variant + " losses",
+        THEIRS.get(ParityCase.GPT).losses(),
+        other.losses(),
+        Observation.STEPS * ParityCase.GPT.tolerance());
+  }
+
+  /// The peer of the bf16 benchmark: it computes the same, and it does compute in bf16.
+  @Test
+  void libtorchsAutocastIsBf16OfTheSameModel() throws IOException {
+    Observation autocast = Observation.read(folder.resolve("autocast.bin"));
+    float[] exact = THEIRS.get(ParityCase.GPT).losses();
+    // A log-probability rounded to bf16 is off by up to 2^-9 of itself; the other half is for what came before.
+    assertClose("autocast losses", exact, autocast.losses(), 0x1p-8);
+    double distance = distance(exact, autocast.losses());
+    assertTrue(
+        distance > 1e-5, "autocast's losses differ by " + distance + " only: it is not in effect");
   }
 
   @Test
