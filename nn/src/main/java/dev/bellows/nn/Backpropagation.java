@@ -29,6 +29,7 @@ public final class Backpropagation implements GradientEstimator {
 
   @Override
   public void estimate(StepBatch batch, GradientSink sink) {
+    store.refreshOperands();
     try (Tape tape = new Tape(backend, saved, weightGradient, true)) {
       for (int group = batch.firstGroup(); group < batch.endGroup(); group++) {
         sink.endGroup(group, accumulate(tape, batch, group));

@@ -28,14 +28,18 @@ final class LinearNode extends Node {
   static Variable forward(Tape tape, Variable x, Parameter weight, Optional<Parameter> bias) {
     Backend backend = tape.backend();
     Variable y = tape.output(x.dtype(), true, x.rows(), weight.shape().dim(0));
-    if (bias.isPresent()) {
-      backend.gemmBias(Gemm.NT, x.value(), weight.value(), bias.get().value(), y.value());
-    } else {
-      backend.gemm(Gemm.NT, x.value(), weight.value(), y.value());
-    }
-    if (tape.isTraining()) {
-      Tensor input = tape.weightGradient().reduceInput(backend, weight, x.value());
-      tape.record(new LinearNode(x, weight, bias, y, tape.save(input)));
+    // Evaluation takes the master weights: it is cheap, and no copy has to be fresh.
+    Tensor matrix = tape.isTraining() ? weight.operand() : weight.value();
+    try (Tensor input = tape.as(matrix.dtype(), x.value())) {
+      if (bias.isPresent()) {
+        backend.gemmBias(Gemm.NT, input, matrix, bias.get().value(), y.value());
+      } else {
+        backend.gemm(Gemm.NT, input, matrix, y.value());
+      }
+      if (tape.isTraining()) {
+        Tensor saved = tape.weightGradient().reduceInput(backend, weight, input);
+        tape.record(new LinearNode(x, weight, bias, y, tape.save(saved)));
+      }
     }
     tape.release(x);
     return y;
@@ -44,19 +48,23 @@ final class LinearNode extends Node {
   @Override
   void backward(Tape tape, Tensor dy) {
     Backend backend = tape.backend();
-    // The weight gradient comes first: its input can go before dx is allocated.
-    try (Tensor input = fetch(0)) {
-      tape.weightGradient()
-          .apply(backend, weight, input, dy, weight.gradient(), !weight.takeGradientFresh());
-    }
     bias.ifPresent(
         parameter -> backend.columnSums(dy, parameter.gradient(), !parameter.takeGradientFresh()));
-    if (x.isDifferentiable()) {
-      Tensor dx =
-          backend.allocate(
-              dy.dtype(), Shape.of(dy.shape().dim(0), weight.shape().dim(1)), Category.ACTIVATION);
-      backend.gemm(Gemm.NN, dy, weight.value(), dx);
-      tape.contribute(x, dx);
+    try (Tensor operand = tape.as(weight.operand().dtype(), dy)) {
+      // The weight gradient comes before dx: its input can go before dx is allocated.
+      try (Tensor input = fetch(0)) {
+        tape.weightGradient()
+            .apply(backend, weight, input, operand, weight.gradient(), !weight.takeGradientFresh());
+      }
+      if (x.isDifferentiable()) {
+        Tensor dx =
+            backend.allocate(
+                dy.dtype(),
+                Shape.of(dy.shape().dim(0), weight.shape().dim(1)),
+                Category.ACTIVATION);
+        backend.gemm(Gemm.NN, operand, weight.operand(), dx);
+        tape.contribute(x, dx);
+      }
     }
   }
 }

@@ -15,6 +15,7 @@ public final class Parameter {
   private final boolean decayed;
   private final Parameter primary;
   private Tensor value;
+  private Tensor operand;
   private Tensor gradient;
   private boolean gradientFresh;
 
@@ -72,6 +73,12 @@ public final class Parameter {
     return primary.value;
   }
 
+  /// The weights as a matrix product in training takes them: [#value], or its BF16 copy as of the last
+  /// [ParameterStore#refreshOperands]. Owned by the store.
+  public Tensor operand() {
+    return primary.operand;
+  }
+
   /// This use's gradient sum, owned by the store.
   public Tensor gradient() {
     return gradient;
@@ -85,8 +92,9 @@ public final class Parameter {
     return fresh;
   }
 
-  void place(Tensor value, Tensor gradient) {
+  void place(Tensor value, Tensor operand, Tensor gradient) {
     this.value = value;
+    this.operand = operand;
     this.gradient = gradient;
   }
 

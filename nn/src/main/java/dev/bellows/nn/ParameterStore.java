@@ -12,11 +12,13 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /// Places a model's parameters in two flat buffers (F32; F64 for gradient checks): values, and gradients with the tied uses behind the primaries.
+/// With [Precision#BF16] a third one holds BF16 copies of the values, the operands of matrix products in training.
 ///
-/// Every parameter starts on 64 bytes; the padding between them is zero and stays zero. Owns both buffers until [#close].
+/// Every parameter starts on 64 bytes; the padding between them is zero and stays zero. Owns the buffers until [#close].
 /// Threads: one at a time.
 public final class ParameterStore implements AutoCloseable {
   private static final long ALIGNMENT = 16;
@@ -27,18 +29,30 @@ public final class ParameterStore implements AutoCloseable {
   private final long[] offsets;
   private final Tensor values;
   private final Tensor gradients;
+  private final Optional<Tensor> operands;
 
   /// Places `parameters` as F32, in their order. Errors: [IllegalArgumentException] when two share a name.
   public ParameterStore(Backend backend, List<Parameter> parameters) {
-    this(backend, parameters, DType.F32);
+    this(backend, parameters, Precision.F32);
+  }
+
+  /// Places `parameters` as F32, in their order, for training in `precision`. Errors: [IllegalArgumentException] when two share a name.
+  public ParameterStore(Backend backend, List<Parameter> parameters, Precision precision) {
+    this(backend, parameters, DType.F32, precision);
   }
 
   /// Places `parameters` as `dtype`, F32 or F64, in their order; activations follow the dtype of the parameters. Errors:
   /// [IllegalArgumentException] when two share a name.
   public ParameterStore(Backend backend, List<Parameter> parameters, DType dtype) {
+    this(backend, parameters, dtype, Precision.F32);
     if (dtype != DType.F32 && dtype != DType.F64) {
+      close();
       throw new IllegalArgumentException("parameters are placed as F32 or F64, not " + dtype);
     }
+  }
+
+  private ParameterStore(
+      Backend backend, List<Parameter> parameters, DType dtype, Precision precision) {
     this.backend = backend;
     Set<String> names = new HashSet<>();
     for (Parameter parameter : parameters) {
@@ -55,16 +69,23 @@ public final class ParameterStore implements AutoCloseable {
     long tied = uses.stream().mapToLong(ParameterStore::aligned).sum();
     values = backend.allocate(dtype, Shape.of(size), Category.PARAMETER);
     gradients = backend.allocate(dtype, Shape.of(size + tied), Category.GRADIENT);
+    operands =
+        precision == Precision.F32
+            ? Optional.empty()
+            : Optional.of(
+                backend.allocate(precision.operands(), values.shape(), Category.PARAMETER));
     backend.fill(values, 0);
     backend.fill(gradients, 0);
     for (int i = 0; i < primaries.size(); i++) {
       Parameter parameter = primaries.get(i);
-      parameter.place(
-          slice(values, offsets[i], parameter), slice(gradients, offsets[i], parameter));
+      Tensor value = slice(values, offsets[i], parameter);
+      long offset = offsets[i];
+      Tensor operand = operands.map(flat -> slice(flat, offset, parameter)).orElse(value);
+      parameter.place(value, operand, slice(gradients, offset, parameter));
     }
     long offset = size;
     for (Parameter use : uses) {
-      use.place(null, slice(gradients, offset, use));
+      use.place(null, null, slice(gradients, offset, use));
       offset += aligned(use);
     }
   }
@@ -128,6 +149,11 @@ public final class ParameterStore implements AutoCloseable {
     }
   }
 
+  /// Brings the operands up to date with the values. Once a step, before the first forward pass.
+  public void refreshOperands() {
+    operands.ifPresent(copy -> backend.copy(values, copy));
+  }
+
   /// Starts a gradient sum: the next contribution to each use overwrites what is there.
   public void beginAccumulation() {
     primaries.forEach(Parameter::markGradientFresh);
@@ -160,5 +186,6 @@ public final class ParameterStore implements AutoCloseable {
   public void close() {
     values.release();
     gradients.release();
+    operands.ifPresent(Tensor::release);
   }
 }

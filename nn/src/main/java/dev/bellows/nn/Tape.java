@@ -264,6 +264,16 @@ public final class Tape implements AutoCloseable {
         : dy.retain();
   }
 
+  /// `x` as `dtype`, owned by the caller: `x` itself, retained, or a copy.
+  Tensor as(DType dtype, Tensor x) {
+    if (x.dtype() == dtype) {
+      return x.retain();
+    }
+    Tensor copy = backend.allocate(dtype, x.shape(), Category.ACTIVATION);
+    backend.copy(x, copy);
+    return copy;
+  }
+
   SavedTensors.Handle save(Tensor owned) {
     return saved.save(owned);
   }

@@ -6,10 +6,10 @@ import dev.bellows.tensor.Tensor;
 
 /// The weight gradient of a linear layer, exact or sampled.
 public interface WeightGradient {
-  /// What forward saves of the layer's input `x` [rows, in]: `x` itself, or a part of it. Returns a tensor owned once by the caller.
+  /// What forward saves of the layer's input `x` [rows, in], in the dtype of the products' operands: `x` itself, or a part of it. Returns a tensor owned once by the caller.
   Tensor reduceInput(Backend backend, Parameter weight, Tensor x);
 
-  /// `gradient = dyᵀ x` [out, in], or `+=` when `accumulate`, from what [#reduceInput] returned and `dy` [rows, out].
+  /// `gradient = dyᵀ x` [out, in], or `+=` when `accumulate`, from what [#reduceInput] returned and `dy` [rows, out] in the same dtype.
   void apply(
       Backend backend,
       Parameter weight,

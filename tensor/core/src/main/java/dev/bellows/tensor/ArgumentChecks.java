@@ -64,7 +64,11 @@ public final class ArgumentChecks {
 
   /// Rules of [Backend#gemm].
   public void gemm(Gemm spec, Tensor a, Tensor b, Tensor c) {
-    floating("gemm", a, b, c);
+    if (a.dtype() == DType.BF16) {
+      halfOperands("gemm", b, c);
+    } else {
+      floating("gemm", a, b, c);
+    }
     rank("gemm", "a", a, 2);
     rank("gemm", "b", b, 2);
     long m = a.shape().dim(spec.transposeA() ? 1 : 0);
@@ -75,10 +79,24 @@ public final class ArgumentChecks {
     apart("gemm", c, a, b);
   }
 
+  /// A product whose first operand is BF16.
+  private void halfOperands(String operation, Tensor b, Tensor c) {
+    present(operation, b);
+    present(operation, c);
+    if (b.dtype() != DType.BF16 || c.dtype() != DType.F32) {
+      throw new IllegalArgumentException(
+          operation
+              + ": a is BF16, so b should be BF16 and c F32, not "
+              + b.dtype()
+              + " and "
+              + c.dtype());
+    }
+  }
+
   /// Rules of [Backend#gemmBias].
   public void gemmBias(Gemm spec, Tensor a, Tensor b, Tensor bias, Tensor c) {
     gemm(spec, a, b, c);
-    floating("gemmBias", a, bias);
+    floating("gemmBias", c, bias);
     shape("gemmBias", "bias", bias, c.shape().dim(1));
     apart("gemmBias", c, bias);
   }

@@ -1,6 +1,7 @@
 package dev.bellows.tensor;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Set;
 
 /// The primitives of one device. [ReferenceBackend] is the scalar oracle of every other implementation.
 ///
@@ -19,6 +20,9 @@ public interface Backend extends AutoCloseable {
   /// Everything that can change a result's bits: backend, instruction set, library versions, tile configuration. Equal
   /// fingerprints promise equal bits.
   String fingerprint();
+
+  /// The dtypes, of F32 and BF16, whose products this device computes at its full speed.
+  Set<DType> productTypes();
 
   /// The device of this backend's tensors.
   Device device();
@@ -64,7 +68,8 @@ public interface Backend extends AutoCloseable {
 
   // Products
 
-  /// `c = op(a) op(b)`, or `c += …` when the spec accumulates. `op(a)` is [M, K], `op(b)` [K, N], `c` [M, N].
+  /// `c = op(a) op(b)`, or `c += …` when the spec accumulates. `op(a)` is [M, K], `op(b)` [K, N], `c` [M, N]. `a` and `b` may both be BF16;
+  /// `c`, a bias and the sums are F32 then.
   void gemm(Gemm spec, Tensor a, Tensor b, Tensor c);
 
   /// The same with `bias` [N] added to each row of the product.

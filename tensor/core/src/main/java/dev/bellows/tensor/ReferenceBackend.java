@@ -123,6 +123,11 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public Set<DType> productTypes() {
+    return Set.of(DType.F32, DType.BF16);
+  }
+
+  @Override
   public void gemm(Gemm spec, Tensor a, Tensor b, Tensor c) {
     checks.gemm(spec, a, b, c);
     Values.write(product(spec, a, b, c, new double[(int) c.shape().dim(1)]), c, spec.accumulate());

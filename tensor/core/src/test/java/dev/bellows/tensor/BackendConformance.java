@@ -49,8 +49,8 @@ public abstract class BackendConformance {
 
   @BeforeAll
   void openAll() {
-    cases = allCases();
     backends = IntStream.rangeClosed(1, 3).mapToObj(this::open).toList();
+    cases = allCases();
   }
 
   /// Closing fails when an operation or this suite leaked a buffer.
@@ -68,6 +68,9 @@ public abstract class BackendConformance {
             ElementwiseCases.reductions(),
             ElementwiseCases.updates(),
             LayerCases.products(),
+            backends.getFirst().productTypes().contains(DType.BF16)
+                ? LayerCases.halfProducts()
+                : List.<OperationCase>of(),
             LayerCases.columnSums(),
             LayerCases.layerNorms(),
             LayerCases.embeddings(),

@@ -40,16 +40,38 @@ final class LayerCases {
     return cases;
   }
 
+  /// Products of BF16 operands: the oracle multiplies the same rounded operands, so only the sums differ.
+  static List<OperationCase> halfProducts() {
+    int[][] sizes = {
+      {0, 5, 3}, {2, 3, 0}, {1, 1, 1}, {7, 13, 5}, {65, 63, 257}, {257, 65, 64}, {129, 257, 130}
+    };
+    List<OperationCase> cases = new ArrayList<>();
+    for (int[] size : sizes) {
+      for (int flags = 0; flags < 16; flags++) {
+        Gemm spec = new Gemm((flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0);
+        cases.add(product(DType.BF16, size[0], size[1], size[2], spec, (flags & 8) != 0));
+      }
+    }
+    return cases;
+  }
+
   private static OperationCase product(int m, int n, int k, Gemm spec, boolean biased) {
+    return product(DType.F32, m, n, k, spec, biased);
+  }
+
+  private static OperationCase product(
+      DType operands, int m, int n, int k, Gemm spec, boolean biased) {
     TestData data = new TestData("gemm " + m + " " + n + " " + k);
     OperationCase.Builder builder =
-        OperationCase.of(biased ? "gemmBias" : "gemm", m, n, k, spec)
+        OperationCase.of(biased ? "gemmBias" : "gemm", operands, m, n, k, spec)
             .input(
                 "a",
+                operands,
                 data.normals((long) m * k),
                 spec.transposeA() ? new long[] {k, m} : new long[] {m, k})
             .input(
                 "b",
+                operands,
                 data.normals((long) k * n),
                 spec.transposeB() ? new long[] {n, k} : new long[] {k, n});
     builder = biased ? builder.input("bias", data.normals(n), n) : builder;

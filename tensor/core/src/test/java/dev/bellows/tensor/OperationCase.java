@@ -84,6 +84,19 @@ record OperationCase(String name, List<Argument> arguments, Call call, Tolerance
       return add(argument, DType.F32, bytes(values), Role.INPUT, Tolerance.EXACT, dims);
     }
 
+    /// An input of `values` rounded to `dtype`, F32 or BF16 (here by truncation).
+    Builder input(String argument, DType dtype, float[] values, long... dims) {
+      if (dtype == DType.F32) {
+        return input(argument, values, dims);
+      }
+      short[] halves = new short[values.length];
+      for (int i = 0; i < halves.length; i++) {
+        halves[i] = (short) (Float.floatToRawIntBits(values[i]) >>> 16);
+      }
+      byte[] content = MemorySegment.ofArray(halves).toArray(ValueLayout.JAVA_BYTE);
+      return add(argument, dtype, content, Role.INPUT, Tolerance.EXACT, dims);
+    }
+
     Builder ids(String argument, int... values) {
       byte[] content = MemorySegment.ofArray(values).toArray(ValueLayout.JAVA_BYTE);
       return add(argument, DType.I32, content, Role.INPUT, Tolerance.EXACT, values.length);

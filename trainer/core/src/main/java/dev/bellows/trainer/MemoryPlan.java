@@ -2,6 +2,7 @@ package dev.bellows.trainer;
 
 import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
+import dev.bellows.nn.Precision;
 import dev.bellows.trainer.config.RunConfig;
 import dev.bellows.trainer.control.MemoryNeed;
 
@@ -26,7 +27,7 @@ public record MemoryPlan(MemoryNeed need, long parameterCount) {
     MemoryNeed need =
         new MemoryNeed(
             site.heapBytes(),
-            4 * elements,
+            (config.train().precision() == Precision.F32 ? 4 : 6) * elements,
             4 * uses * partialSums,
             4L * elements * optimizerStates,
             model.activationBytes(config.batch().micro()),

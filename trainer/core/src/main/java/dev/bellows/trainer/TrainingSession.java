@@ -5,6 +5,7 @@ import dev.bellows.nn.Backpropagation;
 import dev.bellows.nn.Evaluator;
 import dev.bellows.nn.Model;
 import dev.bellows.nn.ParameterStore;
+import dev.bellows.nn.Precision;
 import dev.bellows.nn.SavedTensors;
 import dev.bellows.nn.WeightGradient;
 import dev.bellows.optimizers.Optimizer;
@@ -37,10 +38,13 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.LongConsumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// One rank's part in one generation: everything it allocates, in the order in which it is built, and the events at step borders. Owns all
 /// of it until [#close].
 final class TrainingSession implements TrainLoop.Events, AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(TrainingSession.class);
   private static final long CONNECT_NANOS = Duration.ofSeconds(30).toNanos();
   private static final long PEER_SILENCE_NANOS = Duration.ofSeconds(60).toNanos();
 
@@ -82,7 +86,8 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
       Collectives collectives =
           new Collectives(transport, (peer, waited) -> check(transport, peer, waited));
       BatchTree tree = new BatchTree(config.batch().groups(), world);
-      ParameterStore store = own(new ParameterStore(backend, model.parameters()));
+      ParameterStore store =
+          own(new ParameterStore(backend, model.parameters(), precision(backend)));
       Optimizer optimizer = own(Recipe.optimizer(config, backend, store));
       GradientReducer reducer =
           own(
@@ -127,6 +132,21 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
         close();
       }
     }
+  }
+
+  /// The configured precision, or F32 where the device has no products of its operands. Ranks whose devices differ never share a run.
+  private Precision precision(Backend backend) {
+    Precision wanted = config.train().precision();
+    if (backend.productTypes().contains(wanted.operands())) {
+      return wanted;
+    }
+    log.line("this device multiplies no " + wanted.operands() + "; training in F32");
+    LOG.warn(
+        "{} multiplies no {}; rank {} trains in F32",
+        backend.description(),
+        wanted.operands(),
+        membership.rank());
+    return Precision.F32;
   }
 
   private Transport connect(TransportProvider network) {

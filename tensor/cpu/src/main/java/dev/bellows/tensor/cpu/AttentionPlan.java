@@ -123,6 +123,7 @@ final class AttentionPlan {
         scores(rows, columns),
         products.prepare(
             new ProductShape(
+                false,
                 rows,
                 columns,
                 spec.headWidth(),
@@ -148,20 +149,50 @@ final class AttentionPlan {
   private MatrixProduct scores(int rows, int columns) {
     return products.prepare(
         new ProductShape(
-            rows, columns, spec.headWidth(), false, packed, true, packed, stride, false, false));
+            false,
+            rows,
+            columns,
+            spec.headWidth(),
+            false,
+            packed,
+            true,
+            packed,
+            stride,
+            false,
+            false));
   }
 
   /// A block of scores times packed keys or values.
   private MatrixProduct weighted(int rows, int columns, int ldc, boolean accumulate) {
     return products.prepare(
         new ProductShape(
-            rows, spec.headWidth(), columns, false, stride, false, packed, ldc, false, accumulate));
+            false,
+            rows,
+            spec.headWidth(),
+            columns,
+            false,
+            stride,
+            false,
+            packed,
+            ldc,
+            false,
+            accumulate));
   }
 
   /// A transposed block of scores times rows of queries or output gradients.
   private MatrixProduct transposed(int rows, int columns, int ldb, boolean accumulate) {
     return products.prepare(
         new ProductShape(
-            columns, spec.headWidth(), rows, true, stride, false, ldb, packed, false, accumulate));
+            false,
+            columns,
+            spec.headWidth(),
+            rows,
+            true,
+            stride,
+            false,
+            ldb,
+            packed,
+            false,
+            accumulate));
   }
 }

@@ -81,6 +81,11 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
+  public Set<DType> productTypes() {
+    return OneDnn.multipliesBf16() ? Set.of(DType.F32, DType.BF16) : Set.of(DType.F32);
+  }
+
+  @Override
   public Device device() {
     return Device.HOST;
   }
@@ -221,7 +226,7 @@ public final class CpuBackend implements Backend {
     }
     int before = enterProducts();
     try {
-      products.gemm(spec, m, n, k, at(a), at(b), bias, at(c));
+      products.gemm(spec, a.dtype() == DType.BF16, m, n, k, at(a), at(b), bias, at(c));
     } finally {
       OneDnn.setOpenMpThreads(before);
     }

@@ -22,10 +22,11 @@ final class MatrixProduct implements AutoCloseable {
   /// Takes 0.5 to 1 ms. The calling thread's OpenMP team must have size 1.
   MatrixProduct(ProductShape shape, long engine, int workers) {
     this.bias = shape.bias();
-    long a = matrix(shape.m(), shape.k(), shape.lda(), shape.transposeA());
-    long b = matrix(shape.k(), shape.n(), shape.ldb(), shape.transposeB());
-    long c = OneDnn.matrix(shape.m(), shape.n(), shape.ldc(), 1);
-    long row = bias ? OneDnn.matrix(1, shape.n(), shape.n(), 1) : 0;
+    int type = shape.half() ? OneDnn.BF16 : OneDnn.F32;
+    long a = matrix(type, shape.m(), shape.k(), shape.lda(), shape.transposeA());
+    long b = matrix(type, shape.k(), shape.n(), shape.ldb(), shape.transposeB());
+    long c = OneDnn.matrix(OneDnn.F32, shape.m(), shape.n(), shape.ldc(), 1);
+    long row = bias ? OneDnn.matrix(OneDnn.F32, 1, shape.n(), shape.n(), 1) : 0;
     long attributes = OneDnn.attributes(shape.accumulate());
     long description = OneDnn.productDescription(engine, a, b, row, c, attributes);
     long scratch = OneDnn.scratchpad(description);
@@ -57,10 +58,10 @@ final class MatrixProduct implements AutoCloseable {
     }
   }
 
-  private static long matrix(int rows, int columns, int leading, boolean transposed) {
+  private static long matrix(int type, int rows, int columns, int leading, boolean transposed) {
     return transposed
-        ? OneDnn.matrix(rows, columns, 1, leading)
-        : OneDnn.matrix(rows, columns, leading, 1);
+        ? OneDnn.matrix(type, rows, columns, 1, leading)
+        : OneDnn.matrix(type, rows, columns, leading, 1);
   }
 
   /// Bytes of scratchpad that [#execute] needs.

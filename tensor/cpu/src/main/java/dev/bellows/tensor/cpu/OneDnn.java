@@ -17,12 +17,14 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 
 /// The native library oneDNN (Intel's deep neural network library, C API of version 3), and the two OpenMP calls that it needs.
 ///
 /// Objects of the library are their addresses. A status other than success becomes an [IllegalStateException] that names the call.
 /// Thread-safe as the library is: engines, descriptors and primitives may be shared, a memory object belongs to one thread.
 final class OneDnn {
+  static final int BF16 = 2;
   static final int F32 = 3;
   static final int ARG_SRC = 1;
   static final int ARG_DST = 17;
@@ -244,6 +246,12 @@ final class OneDnn {
     };
   }
 
+  /// Whether the CPU has instructions for products of BF16.
+  static boolean multipliesBf16() {
+    return Set.of("avx512_core_bf16", "avx512_core_fp16", "avx512_core_amx", "avx512_core_amx_fp16")
+        .contains(instructionSet());
+  }
+
   /// Gives the calling thread an OpenMP team of `threads`, and returns the size that it had.
   static int setOpenMpThreads(int threads) {
     try {
@@ -304,15 +312,15 @@ final class OneDnn {
         "stream_create", place -> (int) NATIVE.streamCreate.invokeExact(place, engine, IN_ORDER));
   }
 
-  /// A descriptor of a F32 matrix whose element (i, j) lies at `i·rowStride + j·columnStride`.
-  static long matrix(long rows, long columns, long rowStride, long columnStride) {
+  /// A descriptor of a matrix of `type` whose element (i, j) lies at `i·rowStride + j·columnStride`.
+  static long matrix(int type, long rows, long columns, long rowStride, long columnStride) {
     try (Arena arena = Arena.ofConfined()) {
       long dims = arena.allocateFrom(JAVA_LONG, rows, columns).address();
       long strides = arena.allocateFrom(JAVA_LONG, rowStride, columnStride).address();
       return created(
           "memory_desc_create_with_strides",
           place ->
-              (int) NATIVE.memoryDescCreateWithStrides.invokeExact(place, 2, dims, F32, strides));
+              (int) NATIVE.memoryDescCreateWithStrides.invokeExact(place, 2, dims, type, strides));
     }
   }
 

@@ -8,7 +8,7 @@ import java.util.Map;
 /// Matrix products over a [ComputeTeam]: prepared oneDNN primitives, kept by shape, and oneDNN's sgemm.
 ///
 /// Which of the two computes a product is a function of its kind: the primitive where b is transposed (a linear layer's forward
-/// pass) or a bias is added, sgemm for input and weight gradients, where it measured up to 5 % (weight gradients on Zen 5: 10 to 20 %) faster.
+/// pass), a bias is added or the operands are BF16, sgemm for input and weight gradients, where it measured up to 5 % (weight gradients on Zen 5: 10 to 20 %) faster.
 /// Threads: [#prepare] and [#gemm] by the thread that calls the backend, [#execute] by any worker.
 final class Products implements AutoCloseable {
   /// A training run has a few hundred shapes. Whoever makes new ones for ever (text generation) must not fill the memory.
@@ -57,14 +57,16 @@ final class Products implements AutoCloseable {
   }
 
   /// `c [m, n] (+)= op(a) op(b) (+ bias)` over packed matrices; `bias` is 0 for none.
-  void gemm(Gemm spec, int m, int n, int k, long a, long b, long bias, long c) {
+  /// With `half`, `a` and `b` are BF16.
+  void gemm(Gemm spec, boolean half, int m, int n, int k, long a, long b, long bias, long c) {
     TileGrid grid = spec.transposeA() ? TileGrid.byOutput(m, n, k) : TileGrid.byRows(m, n, k);
     int lda = spec.transposeA() ? m : k;
     int ldb = spec.transposeB() ? k : n;
-    long aStep = 4L * (spec.transposeA() ? 1 : lda);
-    long bStep = 4L * (spec.transposeB() ? ldb : 1);
-    if (spec.transposeB() || bias != 0) {
-      MatrixProduct[] products = prepare(spec, grid, k, lda, ldb, n, bias != 0);
+    long bytes = half ? 2 : 4;
+    long aStep = bytes * (spec.transposeA() ? 1 : lda);
+    long bStep = bytes * (spec.transposeB() ? ldb : 1);
+    if (half || spec.transposeB() || bias != 0) {
+      MatrixProduct[] products = prepare(spec, half, grid, k, lda, ldb, n, bias != 0);
       team.run(
           grid.tiles(),
           (tile, worker) -> {
@@ -103,7 +105,7 @@ final class Products implements AutoCloseable {
   }
 
   private MatrixProduct[] prepare(
-      Gemm spec, TileGrid grid, int k, int lda, int ldb, int ldc, boolean bias) {
+      Gemm spec, boolean half, TileGrid grid, int k, int lda, int ldb, int ldc, boolean bias) {
     MatrixProduct[] products = new MatrixProduct[grid.tiles()];
     for (int tile = 0; tile < products.length; tile++) {
       boolean like =
@@ -115,6 +117,7 @@ final class Products implements AutoCloseable {
               ? products[tile - 1]
               : prepare(
                   new ProductShape(
+                      half,
                       grid.rowsOf(tile),
                       grid.columnsOf(tile),
                       k,

@@ -127,7 +127,20 @@ public final class CpuKernelTimings {
       time("forward " + name, flops, () -> backend.gemmBias(Gemm.NT, x, w, bias, y));
       time("dX      " + name, flops, () -> backend.gemm(Gemm.NN, y, w, x));
       time("dW      " + name, flops, () -> backend.gemm(Gemm.TN, y, x, w));
+      Tensor xHalf = half(x);
+      Tensor wHalf = half(w);
+      Tensor yHalf = half(y);
+      time("bf16 forward " + name, flops, () -> backend.gemmBias(Gemm.NT, xHalf, wHalf, bias, y));
+      time("bf16 dX      " + name, flops, () -> backend.gemm(Gemm.NN, yHalf, wHalf, x));
+      time("bf16 dW      " + name, flops, () -> backend.gemm(Gemm.TN, yHalf, xHalf, w));
+      time("to bf16 4096x" + in, 0, () -> backend.copy(x, xHalf));
     }
+  }
+
+  private Tensor half(Tensor x) {
+    Tensor copy = backend.allocate(DType.BF16, x.shape(), Category.ACTIVATION);
+    backend.copy(x, copy);
+    return copy;
   }
 
   private void attention() {

@@ -3,6 +3,7 @@ package dev.bellows.trainer.config;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.bellows.nn.Precision;
 import java.lang.reflect.RecordComponent;
 import java.time.Duration;
 import java.util.List;
@@ -138,9 +139,10 @@ class SectionsTest {
 
   @Test
   void train() {
-    assertEquals(new TrainSection(5), Configs.minimal().train());
+    assertEquals(new TrainSection(5, Precision.F32), Configs.minimal().train());
     assertEquals(
-        new TrainSection(1_000_000), Configs.minimalWith("train", "{steps: 1_000_000}").train());
+        new TrainSection(1_000_000, Precision.BF16),
+        Configs.minimalWith("train", "{steps: 1_000_000, precision: bf16}").train());
   }
 
   @Test
