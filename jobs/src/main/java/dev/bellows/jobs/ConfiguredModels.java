@@ -2,6 +2,8 @@ package dev.bellows.jobs;
 
 import dev.bellows.models.Gpt;
 import dev.bellows.models.GptConfig;
+import dev.bellows.models.Llama;
+import dev.bellows.models.LlamaConfig;
 import dev.bellows.models.Mlp;
 import dev.bellows.models.MlpConfig;
 import dev.bellows.nn.Model;
@@ -23,6 +25,20 @@ final class ConfiguredModels implements ModelFactory {
                   section.context(),
                   section.vocabulary(),
                   section.bias()));
+      case LLAMA ->
+          new Llama(
+              new LlamaConfig(
+                  section.layers(),
+                  section.heads(),
+                  section.keyValueHeads() == 0 ? section.heads() : section.keyValueHeads(),
+                  section.width(),
+                  section.intermediate() == 0
+                      ? LlamaConfig.intermediateOf(section.width())
+                      : section.intermediate(),
+                  section.context(),
+                  section.vocabulary(),
+                  section.ropeTheta(),
+                  section.tied()));
       case MLP ->
           new Mlp(
               new MlpConfig(

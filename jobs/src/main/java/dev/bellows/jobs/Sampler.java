@@ -3,7 +3,7 @@ package dev.bellows.jobs;
 import dev.bellows.checkpointing.Block;
 import dev.bellows.checkpointing.CheckpointReader;
 import dev.bellows.checkpointing.LogicalTensor;
-import dev.bellows.models.Gpt;
+import dev.bellows.models.LanguageModel;
 import dev.bellows.models.TextGenerator;
 import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
@@ -15,7 +15,6 @@ import dev.bellows.tensor.BackendOptions;
 import dev.bellows.tensor.Backends;
 import dev.bellows.tensor.DType;
 import dev.bellows.trainer.config.GenerateSection;
-import dev.bellows.trainer.config.ModelSection;
 import dev.bellows.trainer.config.RunConfig;
 import dev.bellows.trainer.control.BellowsException;
 import dev.bellows.trainer.control.ErrorCategory;
@@ -38,7 +37,7 @@ final class Sampler {
 
   /// The text that section `generate` asks for, prompt included.
   String sample() {
-    if (config.model().kind() != ModelSection.Kind.GPT) {
+    if (!config.model().isLanguageModel()) {
       throw new BellowsException(
           ErrorCategory.CONFIGURATION,
           folder + " holds no language model, so it cannot generate text");
@@ -61,7 +60,7 @@ final class Sampler {
         ids[i] = prompt[i] & 0xFF;
       }
       int[] text =
-          new TextGenerator(backend, (Gpt) model)
+          new TextGenerator(backend, (LanguageModel) model)
               .generate(
                   ids, generate.length(), generate.temperature(), generate.topK(), config.seed());
       return decode(text);

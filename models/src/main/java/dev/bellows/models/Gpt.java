@@ -3,11 +3,9 @@ package dev.bellows.models;
 import dev.bellows.nn.Batch;
 import dev.bellows.nn.Initializer;
 import dev.bellows.nn.LayerNorm;
-import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.Tape;
 import dev.bellows.nn.Variable;
-import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +13,7 @@ import java.util.Optional;
 
 /// A language model in GPT-2 style: learned positions, pre-norm blocks of causal attention and a GELU MLP, the head tied to the token table
 /// (Radford et al. 2019). Parameter names and first values are those of GPT-2; weights lie [out, in].
-public final class Gpt implements Model {
+public final class Gpt implements LanguageModel {
   static final double DEVIATION = 0.02;
 
   private final GptConfig config;
@@ -52,6 +50,16 @@ public final class Gpt implements Model {
   }
 
   @Override
+  public int context() {
+    return config.context();
+  }
+
+  @Override
+  public int vocabulary() {
+    return config.vocabulary();
+  }
+
+  @Override
   public List<Parameter> parameters() {
     return List.copyOf(parameters);
   }
@@ -59,21 +67,9 @@ public final class Gpt implements Model {
   /// Logits [samples · time, vocabulary] of token ids I32 [samples, time], time at most the context.
   @Override
   public Variable logits(Tape tape, Batch batch) {
-    Shape shape = batch.inputs().shape();
-    if (batch.inputs().dtype() != DType.I32
-        || shape.rank() != 2
-        || shape.dim(1) < 1
-        || shape.dim(1) > config.context()) {
-      throw new IllegalArgumentException(
-          "a GPT with context "
-              + config.context()
-              + " takes I32 ids [samples, 1 to "
-              + config.context()
-              + "], not "
-              + batch.inputs());
-    }
-    int samples = (int) shape.dim(0);
-    int time = (int) shape.dim(1);
+    TokenIds.check("a GPT", config.context(), batch);
+    int samples = (int) batch.inputs().shape().dim(0);
+    int time = (int) batch.inputs().shape().dim(1);
     Variable x = tape.embedding(batch.inputs(), tokens, positions);
     for (GptBlock block : blocks) {
       x = tape.segment(block.name(), x, input -> block.apply(tape, input, samples, time));

@@ -13,14 +13,14 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
-/// Continues a sequence of tokens with a [Gpt], one token after the other, computing the last `context` tokens anew each time. Threads: one at a
+/// Continues a sequence of tokens with a [LanguageModel], one token after the other, computing the last `context` tokens anew each time. Threads: one at a
 /// time, the backend's caller.
 public final class TextGenerator {
   private final Backend backend;
-  private final Gpt model;
+  private final LanguageModel model;
 
   /// A generator with `model`, whose parameters lie on `backend` as F32.
-  public TextGenerator(Backend backend, Gpt model) {
+  public TextGenerator(Backend backend, LanguageModel model) {
     this.backend = backend;
     this.model = model;
   }
@@ -35,7 +35,7 @@ public final class TextGenerator {
     try (Tape tape = Tape.evaluating(backend)) {
       for (int end = prompt.length; end < ids.length; end++) {
         double[] logits =
-            logits(tape, Arrays.copyOfRange(ids, Math.max(0, end - model.config().context()), end));
+            logits(tape, Arrays.copyOfRange(ids, Math.max(0, end - model.context()), end));
         ids[end] = Sampling.draw(logits, temperature, topK, random.uniform(end));
       }
     }
@@ -47,12 +47,12 @@ public final class TextGenerator {
       throw new IllegalArgumentException("text generation needs a prompt of at least one token");
     }
     for (int id : prompt) {
-      if (id < 0 || id >= model.config().vocabulary()) {
+      if (id < 0 || id >= model.vocabulary()) {
         throw new IllegalArgumentException(
             "the prompt holds token "
                 + id
                 + ", but the model knows tokens 0 to "
-                + (model.config().vocabulary() - 1));
+                + (model.vocabulary() - 1));
       }
     }
     if (length < 0 || topK < 0 || !(temperature >= 0)) {
@@ -68,7 +68,7 @@ public final class TextGenerator {
 
   /// Logits of the token behind `window`.
   private double[] logits(Tape tape, int[] window) {
-    int vocabulary = model.config().vocabulary();
+    int vocabulary = model.vocabulary();
     try (Arena arena = Arena.ofConfined();
         Batch batch = batch(arena, window)) {
       Tensor all = model.logits(tape, batch).value();

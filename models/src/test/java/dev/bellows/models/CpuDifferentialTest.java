@@ -103,6 +103,14 @@ class CpuDifferentialTest {
     compare(() -> new Gpt(AWKWARD), (backend, dtype) -> TestModels.text(backend, AWKWARD, 5, 0, 3));
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void llama(boolean tied) {
+    compare(
+        () -> new Llama(new LlamaConfig(2, 6, 2, 60, 45, 21, 37, 1e4, tied)),
+        (backend, dtype) -> TestModels.text(backend, 37, 21, 0, 3));
+  }
+
   @Test
   void mlp() {
     MlpConfig config = new MlpConfig(33, java.util.List.of(45, 17), 11);

@@ -67,6 +67,13 @@ class ModelGradientTest {
     check(model, () -> TestModels.text(backend, model.config(), 6, 0, 2));
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void llama(boolean tied) {
+    Llama model = TestModels.llama(tied);
+    check(model, () -> TestModels.text(backend, 9, 6, 0, 2));
+  }
+
   @Test
   void mlp() {
     Mlp model = TestModels.mlp();

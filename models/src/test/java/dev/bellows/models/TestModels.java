@@ -19,6 +19,11 @@ final class TestModels {
     return new Gpt(new GptConfig(2, 2, 8, 6, 9, bias));
   }
 
+  /// Two query heads share one key and value head.
+  static Llama llama(boolean tied) {
+    return new Llama(new LlamaConfig(2, 2, 1, 8, 5, 6, 9, 100, tied));
+  }
+
   static Mlp mlp() {
     return new Mlp(new MlpConfig(7, List.of(6, 5), 4));
   }
@@ -32,19 +37,27 @@ final class TestModels {
             parameter -> {
               Philox own = random.derive(parameter.name());
               double middle =
-                  parameter.name().contains("ln_") && parameter.name().endsWith("weight") ? 1 : 0;
+                  parameter.name().contains("ln_") && parameter.name().endsWith("weight")
+                          || parameter.name().contains("norm")
+                      ? 1
+                      : 0;
               TestTensors.set(backend, parameter.value(), i -> middle + 0.4 * own.normal(i));
             });
   }
 
   /// Token sequences of samples `first` to `end` - 1, each a function of its index only; targets are the ids one position on.
   static Batch text(Backend backend, GptConfig config, int time, int first, int end) {
+    return text(backend, config.vocabulary(), time, first, end);
+  }
+
+  /// The same for any model of `vocabulary` tokens.
+  static Batch text(Backend backend, int vocabulary, int time, int first, int end) {
     int samples = end - first;
     int[] inputs = new int[samples * time];
     int[] targets = new int[samples * time];
     for (int sample = 0; sample < samples; sample++) {
       int[] ids =
-          TestTensors.randomIds(SEED + 1000 + first + sample, time + 1, config.vocabulary());
+          TestTensors.randomIds(SEED + 1000 + first + sample, time + 1, vocabulary);
       System.arraycopy(ids, 0, inputs, sample * time, time);
       System.arraycopy(ids, 1, targets, sample * time, time);
     }

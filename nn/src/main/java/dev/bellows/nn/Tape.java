@@ -4,6 +4,7 @@ import dev.bellows.tensor.Attention;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.Category;
 import dev.bellows.tensor.DType;
+import dev.bellows.tensor.Rotary;
 import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
 import java.util.ArrayList;
@@ -129,6 +130,21 @@ public final class Tape implements AutoCloseable {
   /// Layer normalisation over the width; without `beta` nothing is added.
   public Variable layerNorm(Variable x, Parameter gamma, Optional<Parameter> beta, double epsilon) {
     return LayerNormNode.forward(this, x, gamma, beta, epsilon);
+  }
+
+  /// Root-mean-square normalisation over the width.
+  public Variable rmsNorm(Variable x, Parameter gamma, double epsilon) {
+    return RmsNormNode.forward(this, x, gamma, epsilon);
+  }
+
+  /// SwiGLU. Shapes: `x` [rows, 2 · width], each row all gates, then all ups; the result [rows, width].
+  public Variable swiGlu(Variable x) {
+    return SwiGluNode.forward(this, x);
+  }
+
+  /// Rotary position embedding of packed heads, see [Backend#rotary].
+  public Variable rotary(Rotary spec, Variable x) {
+    return RotaryNode.forward(this, spec, x);
   }
 
   /// `table[ids]`. Shapes: `ids` I32 [rows] or [samples, time], `table` [vocabulary, width].

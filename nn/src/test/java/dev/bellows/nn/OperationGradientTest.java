@@ -6,6 +6,7 @@ import dev.bellows.tensor.Attention;
 import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Philox;
 import dev.bellows.tensor.ReferenceBackend;
+import dev.bellows.tensor.Rotary;
 import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
 import java.util.List;
@@ -119,6 +120,29 @@ class OperationGradientTest {
   void layerNormWithoutShift() {
     Parameter gamma = parameter("gamma", 6);
     check(4, 6, 0, List.of(gamma), (tape, x) -> tape.layerNorm(x, gamma, Optional.empty(), 1e-5));
+  }
+
+  @Test
+  void rmsNorm() {
+    Parameter gamma = parameter("gamma", 6);
+    check(4, 6, 0, List.of(gamma), (tape, x) -> tape.rmsNorm(x, gamma, 1e-5));
+  }
+
+  @Test
+  void swiGlu() {
+    check(4, 10, 0, List.of(), (tape, x) -> tape.swiGlu(x));
+  }
+
+  @Test
+  void rotaryWithElementsBehind() {
+    Rotary spec = new Rotary(3, 2, 4, 100, false);
+    check(6, 11, 0, List.of(), (tape, x) -> tape.rotary(spec, x));
+  }
+
+  @Test
+  void rotaryOfAValueThatIsNeededTwice() {
+    Rotary spec = new Rotary(3, 2, 4, 100, false);
+    check(6, 8, 0, List.of(), (tape, x) -> tape.add(tape.rotary(spec, tape.fork(x)), x));
   }
 
   @Test

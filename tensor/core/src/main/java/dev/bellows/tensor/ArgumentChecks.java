@@ -155,6 +155,71 @@ public final class ArgumentChecks {
     apart(operation, dbeta, x, gamma, mean, inverseDeviation, dy);
   }
 
+  /// Rules of [Backend#rmsNorm].
+  public void rmsNorm(Tensor x, Tensor gamma, Tensor y, Tensor inverseRms) {
+    String operation = "rmsNorm";
+    floating(operation, x, gamma, y, inverseRms);
+    rank(operation, "x", x, 2);
+    shape(operation, "gamma", gamma, x.shape().dim(1));
+    shape(operation, "y", y, x.shape().dims());
+    shape(operation, "inverseRms", inverseRms, x.shape().dim(0));
+    apart(operation, y, x, gamma, inverseRms);
+    apart(operation, inverseRms, x, gamma);
+  }
+
+  /// Rules of [Backend#rmsNormBackward].
+  public void rmsNormBackward(
+      Tensor x, Tensor gamma, Tensor inverseRms, Tensor dy, Tensor dx, Tensor dgamma) {
+    String operation = "rmsNormBackward";
+    floating(operation, x, gamma, inverseRms, dy, dx, dgamma);
+    rank(operation, "x", x, 2);
+    shape(operation, "gamma", gamma, x.shape().dim(1));
+    shape(operation, "inverseRms", inverseRms, x.shape().dim(0));
+    shape(operation, "dy", dy, x.shape().dims());
+    shape(operation, "dx", dx, x.shape().dims());
+    shape(operation, "dgamma", dgamma, x.shape().dim(1));
+    apart(operation, dx, x, gamma, inverseRms, dgamma);
+    apartOrSame(operation, dx, dy);
+    apart(operation, dgamma, x, gamma, inverseRms, dy);
+  }
+
+  /// Rules of [Backend#swiGlu].
+  public void swiGlu(Tensor x, Tensor y) {
+    floating("swiGlu", x, y);
+    rank("swiGlu", "y", y, 2);
+    shape("swiGlu", "x", x, y.shape().dim(0), 2 * y.shape().dim(1));
+    apart("swiGlu", y, x);
+  }
+
+  /// Rules of [Backend#swiGluBackward].
+  public void swiGluBackward(Tensor x, Tensor dy, Tensor dx) {
+    String operation = "swiGluBackward";
+    floating(operation, x, dy, dx);
+    rank(operation, "dy", dy, 2);
+    shape(operation, "x", x, dy.shape().dim(0), 2 * dy.shape().dim(1));
+    shape(operation, "dx", dx, x.shape().dims());
+    apart(operation, dx, x, dy);
+  }
+
+  /// Rules of [Backend#rotary].
+  public void rotary(Rotary spec, Tensor x, Tensor y) {
+    alike("rotary", x, y);
+    rank("rotary", "x", x, 2);
+    if (x.shape().dim(0) % spec.time() != 0
+        || x.shape().dim(1) < (long) spec.heads() * spec.headWidth()) {
+      throw new IllegalArgumentException(
+          "rotary: x has shape "
+              + x.shape()
+              + ", expected whole sequences of "
+              + spec.time()
+              + " rows, each of at least "
+              + spec.heads()
+              + " heads of "
+              + spec.headWidth());
+    }
+    apartOrSame("rotary", y, x);
+  }
+
   /// Rules of [Backend#embedding], but for the range of the ids.
   public void embedding(Tensor ids, Tensor table, Tensor out) {
     floating("embedding", table, out);
@@ -198,6 +263,13 @@ public final class ArgumentChecks {
     shape(operation, "qkv", qkv, rows, spec.packedWidth());
     shape(operation, "out", out, rows, (long) spec.heads() * spec.headWidth());
     shape(operation, "logSumExp", logSumExp, rows * spec.heads());
+  }
+
+  /// Rules of [Backend#dropout].
+  public void dropout(Tensor x, Tensor y) {
+    alike("dropout", x, y);
+    rank("dropout", "x", x, 2);
+    apartOrSame("dropout", y, x);
   }
 
   /// Rules of [Backend#crossEntropy], but for the range of the targets.

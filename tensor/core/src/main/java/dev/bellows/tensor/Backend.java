@@ -104,6 +104,30 @@ public interface Backend extends AutoCloseable {
       Tensor dbeta,
       boolean accumulate);
 
+  /// Root-mean-square normalisation (Zhang and Sennrich 2019): `y = gamma · x / sqrt(avg(x²) + epsilon)`. Shapes: `x`, `y` [M, N]; `gamma` [N];
+  /// `inverseRms` [M] is kept for backward.
+  void rmsNorm(Tensor x, Tensor gamma, double epsilon, Tensor y, Tensor inverseRms);
+
+  /// Gradients of [#rmsNorm]. `dx` [M, N] is overwritten and may be `dy`; `dgamma` [N] is overwritten, or added to when `accumulate`.
+  void rmsNormBackward(
+      Tensor x,
+      Tensor gamma,
+      Tensor inverseRms,
+      Tensor dy,
+      Tensor dx,
+      Tensor dgamma,
+      boolean accumulate);
+
+  /// The gated unit SwiGLU (Shazeer 2020): `y = silu(gate) · up`. Shapes: `x` [M, 2N], each row all gates, then all ups; `y` [M, N].
+  void swiGlu(Tensor x, Tensor y);
+
+  /// Gradient of [#swiGlu]; `dx` has the shape of `x` and is overwritten.
+  void swiGluBackward(Tensor x, Tensor dy, Tensor dx);
+
+  /// Rotary position embedding, see [Rotary]. Shapes: `x`, `y` [M, N] with N of at least heads · headWidth; `y` may be `x`. The gradient is the
+  /// same call with [Rotary#inverted].
+  void rotary(Rotary spec, Tensor x, Tensor y);
+
   /// `out[m] = table[ids[m]]`, or `+=` when `accumulate`. Shapes: `ids` I32 [M], `table` [V, N], `out` [M, N]. An id outside [0, V) is an
   /// [IndexOutOfBoundsException].
   void embedding(Tensor ids, Tensor table, Tensor out, boolean accumulate);
@@ -120,14 +144,29 @@ public interface Backend extends AutoCloseable {
   void attentionBackward(
       Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv);
 
-  /// Cross-entropy of softmax(`logits`) in nats. Shapes: `logits` [M, V], `targets` I32 [M], `losses` [M]. A negative target is ignored:
-  /// its loss is 0. A target of V or more is an [IndexOutOfBoundsException].
-  void crossEntropy(Tensor logits, Tensor targets, Tensor losses);
+  /// Dropout (Srivastava et al. 2014): `y = x / (1 - probability)` where `spec` keeps the element, else 0. Shapes: `x`, `y` [M, N]; `y` may be `x`.
+  /// The gradient is the same call on the gradient.
+  void dropout(Dropout spec, Tensor x, Tensor y);
 
-  /// The same, and its gradient in one pass: `dlogits = scale · (softmax(logits) - onehot(targets))`, 0 in ignored rows; `dlogits` may be
-  /// `logits`.
+  /// Cross-entropy of softmax(`logits`) in nats, with what `loss` adds. Shapes: `logits` [M, V], `targets` I32 [M], `losses` [M]. A negative target
+  /// is ignored: its loss is 0. A target of V or more is an [IndexOutOfBoundsException].
+  void crossEntropy(Loss loss, Tensor logits, Tensor targets, Tensor losses);
+
+  /// Plain cross-entropy.
+  default void crossEntropy(Tensor logits, Tensor targets, Tensor losses) {
+    crossEntropy(Loss.PLAIN, logits, targets, losses);
+  }
+
+  /// The same, and its gradient in one pass: `dlogits = scale · d losses / d logits`, for a plain loss `scale · (softmax(logits) - onehot(targets))`,
+  /// 0 in ignored rows; `dlogits` may be `logits`.
   void crossEntropyWithGradient(
-      Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits);
+      Loss loss, Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits);
+
+  /// Plain cross-entropy and its gradient.
+  default void crossEntropyWithGradient(
+      Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
+    crossEntropyWithGradient(Loss.PLAIN, logits, targets, scale, losses, dlogits);
+  }
 
   // Reductions, in FP64 and fixed order
 

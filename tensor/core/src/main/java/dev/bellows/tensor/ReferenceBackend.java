@@ -202,6 +202,43 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public void rmsNorm(Tensor x, Tensor gamma, double epsilon, Tensor y, Tensor inverseRms) {
+    checks.rmsNorm(x, gamma, y, inverseRms);
+    ReferenceLlamaLayers.rmsNorm(x, gamma, epsilon, y, inverseRms);
+  }
+
+  @Override
+  public void rmsNormBackward(
+      Tensor x,
+      Tensor gamma,
+      Tensor inverseRms,
+      Tensor dy,
+      Tensor dx,
+      Tensor dgamma,
+      boolean accumulate) {
+    checks.rmsNormBackward(x, gamma, inverseRms, dy, dx, dgamma);
+    ReferenceLlamaLayers.rmsNormBackward(x, gamma, inverseRms, dy, dx, dgamma, accumulate);
+  }
+
+  @Override
+  public void swiGlu(Tensor x, Tensor y) {
+    checks.swiGlu(x, y);
+    ReferenceLlamaLayers.swiGlu(x, y);
+  }
+
+  @Override
+  public void swiGluBackward(Tensor x, Tensor dy, Tensor dx) {
+    checks.swiGluBackward(x, dy, dx);
+    ReferenceLlamaLayers.swiGluBackward(x, dy, dx);
+  }
+
+  @Override
+  public void rotary(Rotary spec, Tensor x, Tensor y) {
+    checks.rotary(spec, x, y);
+    ReferenceLlamaLayers.rotary(spec, x, y);
+  }
+
+  @Override
   public void embedding(Tensor ids, Tensor table, Tensor out, boolean accumulate) {
     checks.embedding(ids, table, out);
     ReferenceLayers.embedding(ids, table, out, accumulate);
@@ -227,18 +264,24 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
-  public void crossEntropy(Tensor logits, Tensor targets, Tensor losses) {
+  public void dropout(Dropout spec, Tensor x, Tensor y) {
+    checks.dropout(x, y);
+    ReferenceDropout.dropout(spec, x, y);
+  }
+
+  @Override
+  public void crossEntropy(Loss loss, Tensor logits, Tensor targets, Tensor losses) {
     checks.crossEntropy(logits, targets, losses);
-    ReferenceLayers.crossEntropy(logits, targets, losses);
+    ReferenceLayers.crossEntropy(loss, logits, targets, losses);
   }
 
   @Override
   public void crossEntropyWithGradient(
-      Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
+      Loss loss, Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
     checks.crossEntropyWithGradient(logits, targets, losses, dlogits);
     // The losses first: the gradient may overwrite the logits.
-    ReferenceLayers.crossEntropy(logits, targets, losses);
-    ReferenceLayers.crossEntropyGradient(logits, targets, scale, dlogits);
+    ReferenceLayers.crossEntropy(loss, logits, targets, losses);
+    ReferenceLayers.crossEntropyGradient(loss, logits, targets, scale, dlogits);
   }
 
   @Override

@@ -106,18 +106,32 @@ final class ReferenceLayers {
     Values.write(sums, dtable);
   }
 
-  static void crossEntropy(Tensor logits, Tensor targets, Tensor losses) {
+  static void crossEntropy(Loss loss, Tensor logits, Tensor targets, Tensor losses) {
     int m = (int) logits.shape().dim(0);
     int v = (int) logits.shape().dim(1);
     int[] classes = checkedTargets(targets, v);
     double[] values = Values.read(logits);
     for (int i = 0; i < m; i++) {
-      double loss = classes[i] < 0 ? 0 : logSumExp(values, i * v, v) - values[i * v + classes[i]];
-      Values.write(loss, losses, i);
+      double value = 0;
+      if (classes[i] >= 0) {
+        double logSumExp = logSumExp(values, i * v, v);
+        double average = 0;
+        for (int j = 0; j < v; j++) {
+          average += values[i * v + j] / v;
+        }
+        value =
+            logSumExp
+                - (1 - loss.labelSmoothing()) * values[i * v + classes[i]]
+                - loss.labelSmoothing() * average
+                + loss.zLoss() * logSumExp * logSumExp;
+      }
+      Values.write(value, losses, i);
     }
   }
 
-  static void crossEntropyGradient(Tensor logits, Tensor targets, double scale, Tensor dlogits) {
+  /// The slope of log(sum of exp) is the softmax.
+  static void crossEntropyGradient(
+      Loss loss, Tensor logits, Tensor targets, double scale, Tensor dlogits) {
     int m = (int) logits.shape().dim(0);
     int v = (int) logits.shape().dim(1);
     int[] classes = checkedTargets(targets, v);
@@ -126,8 +140,10 @@ final class ReferenceLayers {
       double logSumExp = logSumExp(values, i * v, v);
       for (int j = 0; j < v; j++) {
         double softmax = StrictMath.exp(values[i * v + j] - logSumExp);
-        double gradient = classes[i] < 0 ? 0 : scale * (softmax - (j == classes[i] ? 1 : 0));
-        Values.write(gradient, dlogits, (long) i * v + j);
+        double target =
+            loss.labelSmoothing() / v + (j == classes[i] ? 1 - loss.labelSmoothing() : 0);
+        double gradient = softmax * (1 + 2 * loss.zLoss() * logSumExp) - target;
+        Values.write(classes[i] < 0 ? 0 : scale * gradient, dlogits, (long) i * v + j);
       }
     }
   }

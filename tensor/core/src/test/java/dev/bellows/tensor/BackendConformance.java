@@ -75,6 +75,10 @@ public abstract class BackendConformance {
             LayerCases.layerNorms(),
             LayerCases.embeddings(),
             LayerCases.losses(),
+            LlamaCases.rmsNorms(),
+            LlamaCases.swiGlus(),
+            LlamaCases.rotaries(),
+            DropoutCases.dropouts(),
             LayerCases.attentions())
         .flatMap(List::stream)
         .toList();

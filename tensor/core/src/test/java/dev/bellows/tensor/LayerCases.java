@@ -252,13 +252,15 @@ final class LayerCases {
     for (int[] size :
         new int[][] {{0, 5}, {1, 1}, {7, 10}, {65, 257}, {3, 1025}, {257, 65}, {1025, 7}}) {
       for (double deviation : new double[] {1, 50}) {
-        cases.addAll(losses(size[0], size[1], deviation));
+        for (Loss loss : List.of(Loss.PLAIN, new Loss(0.1, 0), new Loss(0, 0.01), new Loss(0.2, 1e-3))) {
+          cases.addAll(losses(loss, size[0], size[1], deviation));
+        }
       }
     }
     return cases;
   }
 
-  private static List<OperationCase> losses(int m, int v, double deviation) {
+  private static List<OperationCase> losses(Loss added, int m, int v, double deviation) {
     TestData data = new TestData("crossEntropy " + m + " " + v);
     float[] logits = data.normals((long) m * v, 0, deviation);
     int[] targets = data.ids(m, v);
@@ -266,23 +268,26 @@ final class LayerCases {
       targets[i] = -1 - i;
     }
     // A logit of size L is rounded to L half units before it is the argument of exp or the loss.
-    double units = 8 + 2 * Math.sqrt(v);
+    // The z-loss multiplies the error of the log-sum-exp, which is 5 deviations and ln V at most, by its slope.
+    double slope = 1 + 2 * added.zLoss() * (5 * deviation + 8);
+    double units = (8 + 2 * Math.sqrt(v)) * slope;
     Tolerance loss =
         (i, expected) -> targets[i] < 0 ? 0 : Tolerance.f32(units, 4 * deviation).at(i, expected);
     Tolerance gradient =
         (i, expected) -> targets[i / v] < 0 ? 0 : units * 0x1.0p-24 * (1 + deviation) * 0.3;
     List<OperationCase> cases = new ArrayList<>();
     cases.add(
-        OperationCase.of("crossEntropy", m, v, deviation)
+        OperationCase.of("crossEntropy", added, m, v, deviation)
             .input("logits", logits, m, v)
             .ids("targets", targets)
             .output("losses", loss, m)
             .call(
                 (b, t) ->
-                    b.crossEntropy(t.apply("logits"), t.apply("targets"), t.apply("losses"))));
+                    b.crossEntropy(
+                        added, t.apply("logits"), t.apply("targets"), t.apply("losses"))));
     for (String alias : List.of("", "logits")) {
       cases.add(
-          OperationCase.of("crossEntropyWithGradient", m, v, deviation, "dlogits is " + alias)
+          OperationCase.of("crossEntropyWithGradient", added, m, v, deviation, "dlogits is " + alias)
               .input("logits", logits, m, v)
               .ids("targets", targets)
               .output("losses", loss, m)
@@ -291,6 +296,7 @@ final class LayerCases {
               .call(
                   (b, t) ->
                       b.crossEntropyWithGradient(
+                          added,
                           t.apply("logits"),
                           t.apply("targets"),
                           0.3,

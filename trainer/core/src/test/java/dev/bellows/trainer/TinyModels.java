@@ -2,6 +2,8 @@ package dev.bellows.trainer;
 
 import dev.bellows.models.Gpt;
 import dev.bellows.models.GptConfig;
+import dev.bellows.models.Llama;
+import dev.bellows.models.LlamaConfig;
 import dev.bellows.models.Mlp;
 import dev.bellows.models.MlpConfig;
 import dev.bellows.nn.Model;
@@ -22,6 +24,20 @@ final class TinyModels implements ModelFactory {
                   section.context(),
                   section.vocabulary(),
                   section.bias()));
+      case LLAMA ->
+          new Llama(
+              new LlamaConfig(
+                  section.layers(),
+                  section.heads(),
+                  section.keyValueHeads() == 0 ? section.heads() : section.keyValueHeads(),
+                  section.width(),
+                  section.intermediate() == 0
+                      ? LlamaConfig.intermediateOf(section.width())
+                      : section.intermediate(),
+                  section.context(),
+                  section.vocabulary(),
+                  section.ropeTheta(),
+                  section.tied()));
       case MLP ->
           new Mlp(
               new MlpConfig(

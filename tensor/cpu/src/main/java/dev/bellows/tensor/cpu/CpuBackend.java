@@ -9,9 +9,12 @@ import dev.bellows.tensor.Attention;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Device;
+import dev.bellows.tensor.Dropout;
 import dev.bellows.tensor.Gemm;
 import dev.bellows.tensor.HostAllocator;
+import dev.bellows.tensor.Loss;
 import dev.bellows.tensor.MemoryPool;
+import dev.bellows.tensor.Rotary;
 import dev.bellows.tensor.SgdStep;
 import dev.bellows.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -37,6 +40,7 @@ public final class CpuBackend implements Backend {
   private final ComputeTeam team;
   private final Products products;
   private final AttentionPass attention;
+  private final RowLayers rowLayers;
   private final Workspace partials = new Workspace(memory, 1);
   private boolean closed;
 
@@ -46,6 +50,7 @@ public final class CpuBackend implements Backend {
     this.team = new ComputeTeam(threads, () -> OneDnn.setOpenMpThreads(1));
     this.products = new Products(team, memory);
     this.attention = new AttentionPass(team, products, memory);
+    this.rowLayers = new RowLayers(team, memory);
   }
 
   @Override
@@ -255,7 +260,7 @@ public final class CpuBackend implements Backend {
   }
 
   /// Rows of one block of a reduction over `m` rows.
-  private static int blockRows(int m) {
+  static int blockRows(int m) {
     return Math.max(ROWS_AT_LEAST, TileGrid.ceilDivide(m, ROW_BLOCKS));
   }
 
@@ -280,8 +285,13 @@ public final class CpuBackend implements Backend {
     ReductionKernels.combine(sums, blocks, n, n, at(out), accumulate);
   }
 
+  /// Whether waking the team pays for an operation over `elements` elements.
+  static boolean isLarge(long elements) {
+    return elements >= RUN;
+  }
+
   /// Rows of one tile of a row-wise operation that does not reduce over rows.
-  private static int tileRows(int n) {
+  static int tileRows(int n) {
     return Math.max(1, RUN / Math.max(1, n));
   }
 
@@ -357,6 +367,60 @@ public final class CpuBackend implements Backend {
     ReductionKernels.combine(sums + 4L * n, blocks, 2 * n, n, at(dbeta), accumulate);
   }
 
+  private static int rows(Tensor x) {
+    return Math.toIntExact(x.shape().dim(0));
+  }
+
+  private static int width(Tensor x) {
+    return Math.toIntExact(x.shape().dim(1));
+  }
+
+  @Override
+  public void rmsNorm(Tensor x, Tensor gamma, double epsilon, Tensor y, Tensor inverseRms) {
+    checks.rmsNorm(x, gamma, y, inverseRms);
+    rowLayers.rmsNorm(at(x), at(gamma), epsilon, at(y), at(inverseRms), rows(x), width(x));
+  }
+
+  @Override
+  public void rmsNormBackward(
+      Tensor x,
+      Tensor gamma,
+      Tensor inverseRms,
+      Tensor dy,
+      Tensor dx,
+      Tensor dgamma,
+      boolean accumulate) {
+    checks.rmsNormBackward(x, gamma, inverseRms, dy, dx, dgamma);
+    rowLayers.rmsNormBackward(
+        at(x),
+        at(gamma),
+        at(inverseRms),
+        at(dy),
+        at(dx),
+        at(dgamma),
+        accumulate,
+        rows(x),
+        width(x));
+  }
+
+  @Override
+  public void swiGlu(Tensor x, Tensor y) {
+    checks.swiGlu(x, y);
+    rowLayers.swiGlu(at(x), at(y), rows(y), width(y));
+  }
+
+  @Override
+  public void swiGluBackward(Tensor x, Tensor dy, Tensor dx) {
+    checks.swiGluBackward(x, dy, dx);
+    rowLayers.swiGluBackward(at(x), at(dy), at(dx), rows(dy), width(dy));
+  }
+
+  @Override
+  public void rotary(Rotary spec, Tensor x, Tensor y) {
+    checks.rotary(spec, x, y);
+    rowLayers.rotary(spec, at(x), at(y), rows(x), width(x));
+  }
+
   @Override
   public void embedding(Tensor ids, Tensor table, Tensor out, boolean accumulate) {
     checks.embedding(ids, table, out);
@@ -424,7 +488,13 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public void crossEntropy(Tensor logits, Tensor targets, Tensor losses) {
+  public void dropout(Dropout spec, Tensor x, Tensor y) {
+    checks.dropout(x, y);
+    rowLayers.dropout(spec, at(x), at(y), rows(x), width(x));
+  }
+
+  @Override
+  public void crossEntropy(Loss loss, Tensor logits, Tensor targets, Tensor losses) {
     checks.crossEntropy(logits, targets, losses);
     int n = Math.toIntExact(logits.shape().dim(1));
     int m = Math.toIntExact(logits.shape().dim(0));
@@ -435,6 +505,7 @@ public final class CpuBackend implements Backend {
         (tile, worker) -> {
           int first = tile * rows;
           SoftmaxKernels.crossEntropy(
+              loss,
               at(logits) + 4L * first * n,
               at(targets) + 4L * first,
               at(losses) + 4L * first,
@@ -445,7 +516,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public void crossEntropyWithGradient(
-      Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
+      Loss loss, Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
     checks.crossEntropyWithGradient(logits, targets, losses, dlogits);
     int n = Math.toIntExact(logits.shape().dim(1));
     int m = Math.toIntExact(logits.shape().dim(0));
@@ -457,6 +528,7 @@ public final class CpuBackend implements Backend {
           int first = tile * rows;
           long at = 4L * first * n;
           SoftmaxKernels.crossEntropyWithGradient(
+              loss,
               at(logits) + at,
               at(targets) + 4L * first,
               (float) scale,
@@ -554,6 +626,7 @@ public final class CpuBackend implements Backend {
     team.close();
     attention.close();
     products.close();
+    rowLayers.close();
     partials.close();
     memory.close();
   }

@@ -11,6 +11,7 @@ import static dev.bellows.tensor.cpu.Lanes.zero;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import dev.bellows.tensor.Loss;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
@@ -81,47 +82,100 @@ final class SoftmaxKernels {
   }
 
   /// Losses of `rows` rows of width `n`.
-  static void crossEntropy(long logits, long targets, long losses, int rows, int n) {
+  static void crossEntropy(
+      Loss loss, long logits, long targets, long losses, int rows, int n) {
     for (int i = 0; i < rows; i++) {
       int target = ALL.get(JAVA_INT, targets + 4L * i);
       long row = logits + 4L * i * n;
-      float loss = 0;
+      float value = 0;
       if (target >= 0) {
         float maximum = maximum(row, n);
-        loss = loss(row, target, maximum, exponentialSum(row, n, -maximum));
+        float right = ALL.get(JAVA_FLOAT, row + 4L * target);
+        double logSum = StrictMath.log(exponentialSum(row, n, -maximum));
+        value = value(loss, logSum, maximum, right, average(loss, row, n));
       }
-      ALL.set(JAVA_FLOAT, losses + 4L * i, loss);
+      ALL.set(JAVA_FLOAT, losses + 4L * i, value);
     }
   }
 
   /// Losses and gradients of `rows` rows of width `n`. `dlogits` may be `logits`.
   static void crossEntropyWithGradient(
-      long logits, long targets, float scale, long losses, long dlogits, int rows, int n) {
+      Loss loss,
+      long logits,
+      long targets,
+      float scale,
+      long losses,
+      long dlogits,
+      int rows,
+      int n) {
     for (int i = 0; i < rows; i++) {
       int target = ALL.get(JAVA_INT, targets + 4L * i);
       long row = logits + 4L * i * n;
       long gradient = dlogits + 4L * i * n;
-      float loss = 0;
+      float value = 0;
       if (target < 0) {
         ElementwiseKernels.fill(gradient, n, 0f);
       } else {
         float maximum = maximum(row, n);
         // Read before the gradient takes the logits' place.
         float right = ALL.get(JAVA_FLOAT, row + 4L * target);
+        double average = average(loss, row, n);
         float sum = exponentials(row, n, 1f, -maximum, gradient);
-        loss = (float) (StrictMath.log(sum) + ((double) maximum - right));
-        ElementwiseKernels.scale(gradient, n, scale / sum);
-        ALL.set(
-            JAVA_FLOAT,
-            gradient + 4L * target,
-            ALL.get(JAVA_FLOAT, gradient + 4L * target) - scale);
+        double logSum = StrictMath.log(sum);
+        value = value(loss, logSum, maximum, right, average);
+        finishGradient(loss, gradient, n, target, scale, sum, logSum + maximum);
       }
-      ALL.set(JAVA_FLOAT, losses + 4L * i, loss);
+      ALL.set(JAVA_FLOAT, losses + 4L * i, value);
     }
   }
 
-  private static float loss(long row, int target, float maximum, float sum) {
+  /// The average logit, where the loss asks for it.
+  private static double average(Loss loss, long row, int n) {
+    return loss.labelSmoothing() == 0 ? 0 : ReductionKernels.sum(row, n) / n;
+  }
+
+  private static float value(
+      Loss loss, double logSum, double maximum, double right, double average) {
+    double plain = logSum + (maximum - right);
+    if (loss.isPlain()) {
+      return (float) plain;
+    }
+    double logSumExp = logSum + maximum;
     return (float)
-        (StrictMath.log(sum) + ((double) maximum - ALL.get(JAVA_FLOAT, row + 4L * target)));
+        (plain
+            + loss.labelSmoothing() * (right - average)
+            + loss.zLoss() * logSumExp * logSumExp);
+  }
+
+  /// Turns the exponentials of a row into its gradient.
+  private static void finishGradient(
+      Loss loss, long gradient, int n, int target, float scale, float sum, double logSumExp) {
+    float factor = scale / sum;
+    float right = scale;
+    if (!loss.isPlain()) {
+      factor = (float) (factor * (1 + 2 * loss.zLoss() * logSumExp));
+      right = (float) (scale * (1 - loss.labelSmoothing()));
+    }
+    if (loss.labelSmoothing() == 0) {
+      ElementwiseKernels.scale(gradient, n, factor);
+    } else {
+      scaleAndShift(gradient, n, factor, (float) (-scale * loss.labelSmoothing() / n));
+    }
+    long at = gradient + 4L * target;
+    ALL.set(JAVA_FLOAT, at, ALL.get(JAVA_FLOAT, at) - right);
+  }
+
+  /// `x[j] = factor·x[j] + shift`.
+  private static void scaleAndShift(long x, int n, float factor, float shift) {
+    FloatVector factors = all(factor);
+    FloatVector shifts = all(shift);
+    int j = 0;
+    for (; j <= n - WIDTH; j += WIDTH) {
+      store(load(x + 4L * j).fma(factors, shifts), x + 4L * j);
+    }
+    if (j < n) {
+      VectorMask<Float> mask = first(n - j);
+      store(load(x + 4L * j, mask).fma(factors, shifts), x + 4L * j, mask);
+    }
   }
 }

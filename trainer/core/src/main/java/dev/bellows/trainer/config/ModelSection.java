@@ -4,27 +4,37 @@ import java.util.List;
 
 /// Section `model`: which network is trained. A key that belongs to another kind is 0, empty or false.
 ///
-/// @param kind `gpt` or `mlp`
-/// @param layers transformer blocks, 1 or more (gpt)
-/// @param heads attention heads, a divisor of `width` (gpt)
-/// @param width width of the residual stream (gpt)
-/// @param context tokens in a sequence (gpt)
-/// @param vocabulary different tokens; 256 for bytes, the default (gpt)
+/// @param kind `gpt`, `llama` or `mlp`
+/// @param layers transformer blocks, 1 or more (gpt, llama)
+/// @param heads attention heads, a divisor of `width` (gpt, llama)
+/// @param keyValueHeads heads of keys and values, a divisor of `heads`; 0, the default, is as many as `heads` (llama)
+/// @param width width of the residual stream (gpt, llama)
+/// @param intermediate width between the two products of the MLP; 0, the default, is 8/3 of `width`, rounded up to a multiple of 64 (llama)
+/// @param context tokens in a sequence (gpt, llama)
+/// @param vocabulary different tokens; 256 for bytes, the default (gpt, llama)
+/// @param ropeTheta base of the rotary embedding's wave lengths; default 10000 (llama)
+/// @param tied whether the head shares the token table; default false (llama; always so for gpt)
 /// @param bias whether linear layers and norms have a bias; default true (gpt)
 /// @param hidden widths of the hidden layers, may be empty (mlp); the widths of input and output come from the data
 public record ModelSection(
     Kind kind,
-    @ForKind("gpt") int layers,
-    @ForKind("gpt") int heads,
-    @ForKind("gpt") int width,
-    @ForKind("gpt") int context,
-    @ForKind("gpt") @Default("256") int vocabulary,
+    @ForKind({"gpt", "llama"}) int layers,
+    @ForKind({"gpt", "llama"}) int heads,
+    @ForKind("llama") @Default("0") int keyValueHeads,
+    @ForKind({"gpt", "llama"}) int width,
+    @ForKind("llama") @Default("0") int intermediate,
+    @ForKind({"gpt", "llama"}) int context,
+    @ForKind({"gpt", "llama"}) @Default("256") int vocabulary,
+    @ForKind("llama") @Default("10000") double ropeTheta,
+    @ForKind("llama") @Default("false") boolean tied,
     @ForKind("gpt") @Default("true") boolean bias,
     @ForKind("mlp") List<Integer> hidden) {
   /// The kinds of model.
   public enum Kind {
     /// GPT-2 style decoder over tokens.
     GPT,
+    /// Llama style decoder over tokens.
+    LLAMA,
     /// Multi-layer perceptron over features.
     MLP
   }
@@ -32,16 +42,10 @@ public record ModelSection(
   public ModelSection {
     hidden = List.copyOf(hidden);
     switch (kind) {
-      case GPT -> {
-        Check.atLeast("model.layers", layers, 1);
-        Check.atLeast("model.heads", heads, 1);
-        Check.atLeast("model.width", width, 1);
-        Check.atLeast("model.context", context, 1);
-        Check.atLeast("model.vocabulary", vocabulary, 2);
-        Check.that(
-            width % heads == 0,
-            "model.heads",
-            "model.heads is " + heads + "; it must divide model.width, which is " + width);
+      case GPT -> checkDecoder(layers, heads, width, context, vocabulary);
+      case LLAMA -> {
+        checkDecoder(layers, heads, width, context, vocabulary);
+        checkLlama(heads, keyValueHeads, width, intermediate, ropeTheta);
       }
       case MLP -> {
         for (int size : hidden) {
@@ -49,5 +53,48 @@ public record ModelSection(
         }
       }
     }
+  }
+
+  private static void checkDecoder(
+      int layers, int heads, int width, int context, int vocabulary) {
+    Check.atLeast("model.layers", layers, 1);
+    Check.atLeast("model.heads", heads, 1);
+    Check.atLeast("model.width", width, 1);
+    Check.atLeast("model.context", context, 1);
+    Check.atLeast("model.vocabulary", vocabulary, 2);
+    Check.that(
+        width % heads == 0,
+        "model.heads",
+        "model.heads is " + heads + "; it must divide model.width, which is " + width);
+  }
+
+  private static void checkLlama(
+      int heads, int keyValueHeads, int width, int intermediate, double ropeTheta) {
+    Check.atLeast("model.keyValueHeads", keyValueHeads, 0);
+    Check.atLeast("model.intermediate", intermediate, 0);
+    Check.that(
+        width / heads % 2 == 0,
+        "model.heads",
+        "model.heads is "
+            + heads
+            + "; for rotary embedding it must divide model.width, which is "
+            + width
+            + ", into heads of an even width");
+    Check.that(
+        keyValueHeads == 0 || heads % keyValueHeads == 0,
+        "model.keyValueHeads",
+        "model.keyValueHeads is "
+            + keyValueHeads
+            + "; it must divide model.heads, which is "
+            + heads);
+    Check.that(
+        ropeTheta > 0 && Double.isFinite(ropeTheta),
+        "model.ropeTheta",
+        "model.ropeTheta is " + ropeTheta + "; it must be above 0");
+  }
+
+  /// Whether the model learns from tokens and can write text.
+  public boolean isLanguageModel() {
+    return kind == Kind.GPT || kind == Kind.LLAMA;
   }
 }

@@ -50,33 +50,35 @@ public record RunConfig(
             + batch.groups()
             + ", because a worker owns whole groups");
     boolean text = data.kind() == DataSection.Kind.TEXT;
-    switch (model.kind()) {
-      case GPT -> {
-        Check.that(
-            text,
-            "data.kind",
-            "data.kind is "
-                + Text.of(data.kind())
-                + ", but model.kind gpt learns from tokens; it must be text");
-        Check.that(
-            model.vocabulary() >= 256,
-            "model.vocabulary",
-            "model.vocabulary is "
-                + model.vocabulary()
-                + "; it must be 256 or more, because data.kind text is read byte by byte");
-      }
-      case MLP -> {
-        Check.that(
-            !text,
-            "data.kind",
-            "data.kind is text, but model.kind mlp learns from images; it must be idx or digits");
-        Check.that(
-            generate.length() == 0,
-            "generate.length",
-            "generate.length is "
-                + generate.length()
-                + ", but model.kind mlp gives no text; it must be 0");
-      }
+    String kind = "model.kind " + Text.of(model.kind());
+    if (model.isLanguageModel()) {
+      Check.that(
+          text,
+          "data.kind",
+          "data.kind is "
+              + Text.of(data.kind())
+              + ", but "
+              + kind
+              + " learns from tokens; it must be text");
+      Check.that(
+          model.vocabulary() >= 256,
+          "model.vocabulary",
+          "model.vocabulary is "
+              + model.vocabulary()
+              + "; it must be 256 or more, because data.kind text is read byte by byte");
+    } else {
+      Check.that(
+          !text,
+          "data.kind",
+          "data.kind is text, but " + kind + " learns from images; it must be idx or digits");
+      Check.that(
+          generate.length() == 0,
+          "generate.length",
+          "generate.length is "
+              + generate.length()
+              + ", but "
+              + kind
+              + " gives no text; it must be 0");
     }
   }
 

@@ -105,8 +105,8 @@ class ConfigLoaderTest {
             + " 1000]",
         "model.hidden=[8, x] | model.hidden is 'x'; it must be a whole number",
         "model.hidden=[0] | model.hidden is 0; it must be 1 or more",
-        "model.layers=2 | model.layers has no meaning for model.kind mlp, only for gpt; leave it"
-            + " out",
+        "model.layers=2 | model.layers has no meaning for model.kind mlp, only for gpt or llama;"
+            + " leave it out",
         "data.samples=0 | data.samples is 0; it must be 1 or more",
         "data.path=x | data.path has no meaning for data.kind digits, only for text or idx; leave"
             + " it out",
@@ -158,7 +158,7 @@ class ConfigLoaderTest {
 
   @Test
   void aMissingKeyIsNamed() {
-    assertEquals("conf/x.yaml: model.kind is missing; it must be one of gpt, mlp", error(""));
+    assertEquals("conf/x.yaml: model.kind is missing; it must be one of gpt, llama, mlp", error(""));
     assertEquals(
         "conf/x.yaml: batch.global is missing; it must be a whole number",
         error(Configs.MINIMAL.replace("global: 8, ", "")));

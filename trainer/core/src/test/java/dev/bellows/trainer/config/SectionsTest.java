@@ -52,18 +52,26 @@ class SectionsTest {
   @Test
   void model() {
     assertEquals(
-        new ModelSection(ModelSection.Kind.GPT, 1, 2, 8, 16, 256, true, List.of()),
+        new ModelSection(ModelSection.Kind.GPT, 1, 2, 0, 8, 0, 16, 256, 10_000, false, true, List.of()),
         Configs.gpt().model());
     assertEquals(
-        new ModelSection(ModelSection.Kind.GPT, 3, 5, 15, 7, 300, false, List.of()),
+        new ModelSection(ModelSection.Kind.GPT, 3, 5, 0, 15, 0, 7, 300, 10_000, false, false, List.of()),
         Configs.gptWith(
                 "model",
                 "{kind: gpt, layers: 3, heads: 5, width: 15, context: 7, vocabulary: 300, bias:"
                     + " false}")
             .model());
     assertEquals(
-        new ModelSection(ModelSection.Kind.MLP, 0, 0, 0, 0, 256, true, List.of(8)),
+        new ModelSection(ModelSection.Kind.MLP, 0, 0, 0, 0, 0, 0, 256, 10_000, false, true, List.of(8)),
         Configs.minimal().model());
+    assertEquals(
+        new ModelSection(
+            ModelSection.Kind.LLAMA, 3, 6, 2, 24, 40, 7, 300, 5e5, true, true, List.of()),
+        Configs.gptWith(
+                "model",
+                "{kind: llama, layers: 3, heads: 6, keyValueHeads: 2, width: 24, intermediate: 40,"
+                    + " context: 7, vocabulary: 300, ropeTheta: 5e5, tied: true}")
+            .model());
     assertEquals(
         List.of(), Configs.minimalWith("model", "{kind: mlp, hidden: []}").model().hidden());
   }
