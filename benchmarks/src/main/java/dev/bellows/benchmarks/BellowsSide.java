@@ -2,6 +2,8 @@ package dev.bellows.benchmarks;
 
 import dev.bellows.models.Gpt;
 import dev.bellows.models.GptConfig;
+import dev.bellows.models.Llama;
+import dev.bellows.models.LlamaConfig;
 import dev.bellows.models.Mlp;
 import dev.bellows.models.MlpConfig;
 import dev.bellows.nn.Backpropagation;
@@ -10,6 +12,7 @@ import dev.bellows.nn.GradientSink;
 import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
+import dev.bellows.nn.Precision;
 import dev.bellows.nn.SavedTensors;
 import dev.bellows.nn.StepBatch;
 import dev.bellows.nn.Tape;
@@ -37,6 +40,7 @@ final class BellowsSide implements TrainingSide {
   private final EngineInputs files;
   private final Backend backend;
   private final Model model;
+  private final Precision precision;
   private final ParameterStore store;
   private final Backpropagation backpropagation;
   private final FlatUpdate update;
@@ -67,7 +71,9 @@ final class BellowsSide implements TrainingSide {
     this.backend = backend;
     this.microBatch = microBatch;
     model = model(shape);
-    store = place(backend, model, precision);
+    checkPrecision(backend, precision);
+    this.precision = operands(precision);
+    store = new ParameterStore(backend, model.parameters(), this.precision);
     backpropagation =
         new Backpropagation(backend, model, store, SavedTensors.keep(), WeightGradient.EXACT);
     batches = files.batches(arena);
@@ -87,6 +93,18 @@ final class BellowsSide implements TrainingSide {
                   gpt.context(),
                   gpt.vocabulary(),
                   true));
+      case LlamaShape llama ->
+          new Llama(
+              new LlamaConfig(
+                  llama.layers(),
+                  llama.heads(),
+                  llama.keyValueHeads(),
+                  llama.width(),
+                  llama.intermediate(),
+                  llama.context(),
+                  llama.vocabulary(),
+                  LlamaShape.THETA,
+                  false));
       case MlpShape mlp ->
           new Mlp(
               new MlpConfig(
@@ -94,17 +112,22 @@ final class BellowsSide implements TrainingSide {
     };
   }
 
-  /// Errors: [IllegalArgumentException] when the engine cannot train in `precision`.
-  static void checkPrecision(SidePrecision precision) {
-    if (precision == SidePrecision.BF16) {
+  /// Errors: [IllegalArgumentException] when `backend` has no products of `precision`: a side that quietly trained in F32 would be no bf16 side.
+  static void checkPrecision(Backend backend, SidePrecision precision) {
+    if (!backend.productTypes().contains(operands(precision).operands())) {
       throw new IllegalArgumentException(
-          "our side cannot train in bf16 yet; use --precision fp32");
+          backend.description()
+              + " multiplies no "
+              + operands(precision).operands()
+              + " on this machine; use --precision fp32");
     }
   }
 
-  private static ParameterStore place(Backend backend, Model model, SidePrecision precision) {
-    checkPrecision(precision);
-    return new ParameterStore(backend, model.parameters());
+  private static Precision operands(SidePrecision precision) {
+    return switch (precision) {
+      case FP32 -> Precision.F32;
+      case BF16 -> Precision.BF16;
+    };
   }
 
   private void loadWeights() throws IOException {
@@ -242,9 +265,9 @@ final class BellowsSide implements TrainingSide {
     return ProductRate.best(
         shape.products(),
         (rows, inner, columns) -> {
-          Tensor a = ones(rows, inner);
-          Tensor b = ones(columns, inner);
-          Tensor c = ones(rows, columns);
+          Tensor a = ones(precision.operands(), rows, inner);
+          Tensor b = ones(precision.operands(), columns, inner);
+          Tensor c = ones(DType.F32, rows, columns);
           return new ProductRate.Product() {
             @Override
             public void run() {
@@ -261,8 +284,8 @@ final class BellowsSide implements TrainingSide {
         });
   }
 
-  private Tensor ones(long... dims) {
-    Tensor tensor = backend.allocate(DType.F32, Shape.of(dims), Category.WORKSPACE);
+  private Tensor ones(DType dtype, long... dims) {
+    Tensor tensor = backend.allocate(dtype, Shape.of(dims), Category.WORKSPACE);
     backend.fill(tensor, 1);
     return tensor;
   }

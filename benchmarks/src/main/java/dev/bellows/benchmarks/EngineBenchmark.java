@@ -1,5 +1,8 @@
 package dev.bellows.benchmarks;
 
+import dev.bellows.tensor.Backend;
+import dev.bellows.tensor.BackendOptions;
+import dev.bellows.tensor.Backends;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -31,14 +34,22 @@ final class EngineBenchmark {
     this.options = options;
     this.shape = options.modelShape();
     this.out = out;
-    for (Entrant entrant : options.entrants()) {
-      if (entrant.isOurs()) {
-        BellowsSide.checkPrecision(entrant.precision());
-      }
-    }
+    checkPrecisions();
     this.work = WorkFolder.in(options.common.output);
     this.log = options.common.output.resolve(options.benchmark() + ".log");
     this.starter = new SideStarter(shape, work.path(), options.common.threads, log);
+  }
+
+  /// Before anything is written or calibrated, which takes minutes.
+  private void checkPrecisions() {
+    BackendOptions threads = BackendOptions.threads(options.common.threads);
+    try (Backend backend = Backends.open(options.common.backend, threads)) {
+      for (Entrant entrant : options.entrants()) {
+        if (entrant.isOurs()) {
+          BellowsSide.checkPrecision(backend, entrant.precision());
+        }
+      }
+    }
   }
 
   /// Runs everything. Returns the exit code: 0, or 1 when the losses differ.
@@ -89,7 +100,7 @@ final class EngineBenchmark {
     LibtorchCalibration calibration =
         new LibtorchCalibration(starter::libtorch, options.calibration);
     LibtorchOptions best =
-        calibration.best(precision, shape instanceof GptShape, Environment.instructionSets());
+        calibration.best(precision, !(shape instanceof MlpShape), Environment.instructionSets());
     candidates.addAll(calibration.measured());
     for (LibtorchCalibration.Candidate candidate : candidates) {
       out.printf(Locale.ROOT, "libtorch %8.1f ms  %s%n", candidate.millis(), candidate.options());

@@ -33,8 +33,13 @@ final class EngineOptions {
   String shape;
 
   @Option(
+      names = "--model",
+      description = "what engine trains: gpt or llama (default gpt)")
+  String model;
+
+  @Option(
       names = "--precision",
-      defaultValue = "fp32",
+      defaultValue = "both",
       description =
           "fp32, bf16 (ours against the better of libtorch's fp32 and its bf16 autocast) or both"
               + " (default ${DEFAULT-VALUE})")
@@ -103,7 +108,8 @@ final class EngineOptions {
   }
 
   ModelShape modelShape() {
-    return ModelShape.parse(benchmark.equals("mlp") ? "mlp" : "gpt", shape);
+    String standard = benchmark.equals("mlp") ? "mlp" : "gpt";
+    return ModelShape.parse(model == null ? standard : model, shape);
   }
 
   /// The processes of this comparison, in the order of their turns. Errors: [IllegalArgumentException] for an unknown precision.

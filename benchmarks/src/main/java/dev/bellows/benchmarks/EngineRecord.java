@@ -28,10 +28,8 @@ record EngineRecord(
       comparison.put("ratios", result.ratios(ours));
       comparison.put("lossDifference", result.lossDifference(ours));
       comparison.put("memoryRatio", result.memoryRatio(ours));
+      comparison.put("peakShare", result.peakShare(ours));
       record.put(ours.precision().toString(), comparison);
-    }
-    if (result.sides().containsKey(Entrant.OURS_FP32)) {
-      record.put("peakShare", result.peakShare());
     }
     record.put("model", result.shape().model());
     record.put("shape", result.shape().toString());

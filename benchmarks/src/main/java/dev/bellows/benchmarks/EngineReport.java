@@ -66,9 +66,6 @@ record EngineReport(
     for (Entrant ours : result.ours()) {
       add(line, ours, ours.precision() == SidePrecision.FP32 ? "" : ours.precision() + "_");
     }
-    if (result.sides().containsKey(Entrant.OURS_FP32)) {
-      line.add(text("peak_share=%.3f", result.peakShare()));
-    }
     line.add("threads=" + options.common.threads);
     return line.toString();
   }
@@ -114,6 +111,7 @@ record EngineReport(
         text(
             prefix + "native_allocations_per_step=%.2f",
             (double) mine.allocation().nativeBuffers() / mine.allocation().steps()));
+    line.add(text(prefix + "peak_share=%.3f", result.peakShare(ours)));
     line.add(text(prefix + "ours_gemm_gflops=%.0f", mine.productRate()));
     line.add(text(prefix + "theirs_gemm_gflops=%.0f", peer.productRate()));
   }

@@ -18,7 +18,7 @@ record EngineResult(ModelShape shape, Map<Entrant, Side> sides) {
   /// @param turns times of each step of each turn
   /// @param peakBytes largest resident size
   /// @param allocation what warm steps allocate
-  /// @param productRate plain fp32 matrix products, GFLOP/s
+  /// @param productRate plain matrix products in the side's precision, GFLOP/s
   record Side(
       String description,
       String settings,
@@ -100,9 +100,9 @@ record EngineResult(ModelShape shape, Map<Entrant, Side> sides) {
     return shape.rows() / side(entrant).millis() * 1e3;
   }
 
-  /// Model FLOPs of our fp32 step over our fp32 product rate.
-  double peakShare() {
-    Side side = side(Entrant.OURS_FP32);
+  /// Model FLOPs of our step over our product rate in the same precision.
+  double peakShare(Entrant ours) {
+    Side side = side(ours);
     return shape.flopsPerStep() / (side.millis() * 1e6) / side.productRate;
   }
 }

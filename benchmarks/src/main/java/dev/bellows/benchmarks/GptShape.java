@@ -2,8 +2,6 @@ package dev.bellows.benchmarks;
 
 import dev.bellows.tensor.Philox;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,9 +21,6 @@ record GptShape(int layers, int heads, int width, int context, int batch, int vo
 
   /// GPT-2 with 124 million weights, its vocabulary rounded up to a multiple of 128.
   static final GptShape GPT2 = new GptShape(12, 12, 768, 256, 4, 50304);
-
-  private static final ValueLayout.OfInt I32 =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   GptShape {
     if (layers < 1
@@ -119,19 +114,9 @@ record GptShape(int layers, int heads, int width, int context, int batch, int vo
     return (float) ((norm ? 1 : 0) + deviation * random.normal(index));
   }
 
-  /// A sequence that can be learnt: mostly `next = 3·token + 1`, one token in four drawn at random.
   @Override
   public void drawSample(MemorySegment inputs, MemorySegment targets, Philox random) {
-    int token = (int) random.below(0, vocabulary);
-    for (int t = 0; t < context; t++) {
-      inputs.setAtIndex(I32, t, token);
-      boolean drawn = random.below(2L * t + 1, 4) == 0;
-      token =
-          drawn
-              ? (int) random.below(2L * t + 2, vocabulary)
-              : (int) ((3L * token + 1) % vocabulary);
-      targets.setAtIndex(I32, t, token);
-    }
+    TokenSequence.draw(inputs, targets, random, context, vocabulary);
   }
 
   /// Model FLOPs of one step: 6 per token and weight of every matrix product (blocks and output layer), and attention's four products

@@ -15,6 +15,7 @@ interface LibtorchModel {
   static LibtorchModel of(ModelShape shape, Map<String, Tensor> weights, LibtorchOptions options) {
     return switch (shape) {
       case GptShape gpt -> new LibtorchGpt(gpt, weights, options.fusedAttention());
+      case LlamaShape llama -> new LibtorchLlama(llama, weights);
       case MlpShape mlp -> features -> mlp(mlp, weights, features);
     };
   }

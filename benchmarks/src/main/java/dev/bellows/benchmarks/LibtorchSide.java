@@ -155,9 +155,11 @@ final class LibtorchSide implements TrainingSide {
       return ProductRate.best(
           shape.products(),
           (rows, inner, columns) -> {
-            Tensor a = torch.ones(rows, inner);
-            Tensor b = torch.ones(columns, inner).t();
-            Tensor c = torch.ones(rows, columns);
+            torch.ScalarType type =
+                options.autocast() ? torch.ScalarType.BFloat16 : torch.ScalarType.Float;
+            Tensor a = torch.ones(rows, inner).toType(type);
+            Tensor b = torch.ones(columns, inner).toType(type).t();
+            Tensor c = torch.ones(rows, columns).toType(type);
             return new ProductRate.Product() {
               @Override
               public void run() {

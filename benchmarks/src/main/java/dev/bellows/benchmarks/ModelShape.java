@@ -7,19 +7,20 @@ import java.util.List;
 /// What both sides of a comparison train: a model of given sizes, its weights by name, and the batches of its steps.
 ///
 /// A new model is one more record here, one more case in [BellowsSide#model] and one more in [LibtorchModel#of].
-sealed interface ModelShape permits GptShape, MlpShape {
+sealed interface ModelShape permits GptShape, LlamaShape, MlpShape {
   /// Reads a shape from what [#model] and [#toString] wrote, missing sizes as in the model's default. Errors: [IllegalArgumentException].
   static ModelShape parse(String model, String sizes) {
     return switch (model) {
       case "gpt" -> GptShape.parse(sizes, GptShape.SMALL);
+      case "llama" -> LlamaShape.parse(sizes);
       case "mlp" -> MlpShape.parse(sizes);
       default ->
           throw new IllegalArgumentException(
-              "there is no model called " + model + " to compare; known are gpt, mlp");
+              "there is no model called " + model + " to compare; known are gpt, llama, mlp");
     };
   }
 
-  /// `gpt` or `mlp`.
+  /// `gpt`, `llama` or `mlp`.
   String model();
 
   /// Every weight once, in file order.

@@ -3,7 +3,7 @@ package dev.bellows.benchmarks;
 import java.util.ArrayList;
 import java.util.List;
 
-/// The rate of a side's plain fp32 matrix products `a [M, K] · bᵀ [N, K]`, the limit that its training step is held against.
+/// The rate of a side's plain matrix products `a [M, K] · bᵀ [N, K]`, the limit that its training step is held against.
 final class ProductRate {
   private static final int REPEATS = 5;
   private static final long SHORTEST_NANOS = 100_000_000;

@@ -64,7 +64,6 @@ final class SideMain {
               shape, inputs, threads, LibtorchOptions.parse(options), Update.BENCHMARK);
       case "bellows" -> {
         SidePrecision precision = SidePrecision.parse(options.getOrDefault("precision", "fp32"));
-        BellowsSide.checkPrecision(precision);
         Backend backend = Backends.open(options.get("backend"), BackendOptions.threads(threads));
         int micro = Integer.parseInt(options.get("micro"));
         ProfiledSide.Opener opener =

@@ -125,7 +125,7 @@ final class SideProcess implements AutoCloseable {
     return new Steps(millis, processorMillis, losses);
   }
 
-  /// The side's own fp32 matrix-product rate, GFLOP/s.
+  /// The side's own matrix-product rate in its precision, GFLOP/s.
   double productRate() {
     return Double.parseDouble(ask("rate"));
   }

@@ -19,7 +19,7 @@ interface TrainingSide extends AutoCloseable {
   /// The present value of `weight`.
   float[] value(Weight weight);
 
-  /// The matrix-product rate in GFLOP/s, fp32, of this side's own kernels at shapes of the model, best of several.
+  /// The matrix-product rate in GFLOP/s, in the side's precision, of its own kernels at shapes of the model, best of several.
   double productRate();
 
   /// Native buffers that were taken from the operating system so far, not counting reused ones; 0 where the library does not count.

@@ -5,6 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.bellows.tensor.Backend;
+import dev.bellows.tensor.BackendOptions;
+import dev.bellows.tensor.Backends;
+import dev.bellows.tensor.DType;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -24,7 +28,15 @@ import org.junit.jupiter.api.io.TempDir;
 /// Each benchmark runs from its command line to its record, at sizes that measure nothing.
 @Timeout(value = 120, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CommandsTest {
+  private static final boolean CPU_HAS_BF16 = cpuHasBf16();
+
   @TempDir Path folder;
+
+  static boolean cpuHasBf16() {
+    try (Backend backend = Backends.open("cpu", BackendOptions.threads(1))) {
+      return backend.productTypes().contains(DType.BF16);
+    }
+  }
 
   private List<Map<String, String>> run(int expectedCode, String... arguments) {
     List<String> all = new ArrayList<>(Arrays.asList(arguments));
@@ -72,6 +84,7 @@ class CommandsTest {
                 0,
                 "mlp",
                 "--shape=inputs=12,width=16,classes=4,batch=8",
+                "--precision=" + (CPU_HAS_BF16 ? "both" : "fp32"),
                 "--calibration=0",
                 "--kernels=HASWELL",
                 "--alternations=2",
@@ -80,11 +93,16 @@ class CommandsTest {
             .getFirst();
     assertTrue(number(line, "mlp_ratio") > 0, line::toString);
     assertTrue(number(line, "rss_ratio") > 0, line::toString);
+    if (CPU_HAS_BF16) {
+      assertTrue(number(line, "mlp_bf16_ratio") > 0, line::toString);
+      assertTrue(line.get("bf16_rival").startsWith("theirs_"), line::toString);
+      assertTrue(number(line, "bf16_loss_difference") > 0, line::toString);
+    }
     assertTrue(number(line, "heap_bytes_per_step") > 0, line::toString);
     // The pool serves every step after the first ones from what it has.
     assertEquals(0, number(line, "native_allocations_per_step"), line::toString);
     JsonNode record = record("mlp");
-    assertTrue(record.at("/peakShare").asDouble() > 0, record::toString);
+    assertTrue(record.at("/fp32/peakShare").asDouble() > 0, record::toString);
     assertEquals(2, record.at("/sides/theirs_fp32/turnsMillis").size());
     assertTrue(record.at("/environment/cores").asInt() > 0, record::toString);
   }

@@ -18,7 +18,14 @@ enum ParityCase {
       // the head 48 and 29; weight gradients 68 rows.
       List.of(
           48, 48, 16, 17, 48, 48, 48, 192, 48, 48, 16, 17, 48, 48, 48, 192, 48, 48, 29, 48, 48, 192,
-          48, 48, 17, 16, 144, 48, 48, 192, 48, 48, 17, 16, 144, 48, 68));
+          48, 48, 17, 16, 144, 48, 48, 192, 48, 48, 17, 16, 144, 48, 68)),
+  LLAMA(
+      new LlamaShape(2, 4, 2, 48, 80, 17, 4, 29),
+      new Update.AdamW(1e-3, 0.9, 0.95, 1e-3, 0.1),
+      // As for the GPT; heads of 12, packed width 96, MLP 80; rotary embedding adds two terms.
+      List.of(
+          48, 48, 2, 12, 17, 48, 48, 48, 80, 48, 48, 2, 12, 17, 48, 48, 48, 80, 48, 48, 29, 48, 48,
+          160, 48, 48, 17, 12, 2, 96, 48, 48, 160, 48, 48, 17, 12, 2, 96, 48, 68));
 
   private final ModelShape shape;
   private final Update update;

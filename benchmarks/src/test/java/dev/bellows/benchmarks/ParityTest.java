@@ -2,6 +2,7 @@ package dev.bellows.benchmarks;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.bellows.tensor.BackendOptions;
 import dev.bellows.tensor.Backends;
@@ -77,10 +78,11 @@ class ParityTest {
   }
 
   private static Observation ours(ParityCase parity, long seed) throws IOException {
-    return ours(parity, seed, "cpu", parity.shape().batch());
+    return ours(parity, seed, "cpu", parity.shape().batch(), SidePrecision.FP32);
   }
 
-  private static Observation ours(ParityCase parity, long seed, String backend, int microBatch)
+  private static Observation ours(
+      ParityCase parity, long seed, String backend, int microBatch, SidePrecision precision)
       throws IOException {
     Path inputs = folder.resolve(parity.name() + "-" + seed);
     EngineInputs files = new EngineInputs(parity.shape(), inputs);
@@ -91,7 +93,7 @@ class ParityTest {
             files,
             Backends.open(backend, BackendOptions.threads(2)),
             microBatch,
-            SidePrecision.FP32,
+            precision,
             parity.update())) {
       return Observation.of(parity.shape(), side);
     }
@@ -164,14 +166,19 @@ class ParityTest {
   @ParameterizedTest
   @EnumSource
   void theReferenceBackendLosesTheSame(ParityCase parity) throws IOException {
-    Observation ours = ours(parity, SEED, "reference", parity.shape().batch());
+    Observation ours = ours(parity, SEED, "reference", parity.shape().batch(), SidePrecision.FP32);
     double tolerance = Observation.STEPS * parity.tolerance();
     assertClose("losses", THEIRS.get(parity).losses(), ours.losses(), tolerance);
   }
 
   @Test
   void twoMicroBatchesAreOneBatch() throws IOException {
-    Observation ours = ours(ParityCase.GPT, SEED, "cpu", ParityCase.GPT.shape().batch() / 2);
+    Observation ours = ours(
+            ParityCase.GPT,
+            SEED,
+            "cpu",
+            ParityCase.GPT.shape().batch() / 2,
+            SidePrecision.FP32);
     Observation theirs = THEIRS.get(ParityCase.GPT);
     double tolerance = ParityCase.GPT.tolerance();
     assertClose("logits", theirs.logits(), ours.logits(), tolerance);
@@ -199,6 +206,19 @@ class ParityTest {
     double distance = distance(exact, autocast.losses());
     assertTrue(
         distance > 1e-5, "autocast's losses differ by " + distance + " only: it is not in effect");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void ourBf16IsNear(ParityCase parity) throws IOException {
+    assumeTrue(CommandsTest.cpuHasBf16(), "this processor has no BF16 products");
+    Observation ours =
+        ours(parity, SEED, "cpu", parity.shape().batch(), SidePrecision.BF16);
+    float[] exact = THEIRS.get(parity).losses();
+    assertClose("bf16 losses", exact, ours.losses(), 0x1p-8);
+    double distance = distance(exact, ours.losses());
+    assertTrue(
+        distance > 1e-5, "bf16's losses differ by " + distance + " only: it is not in effect");
   }
 
   @Test
