@@ -261,9 +261,10 @@ final class BellowsSide implements TrainingSide {
   }
 
   @Override
-  public double productRate() {
+  public double productRate(long loopNanos) {
     return ProductRate.best(
         shape.products(),
+        loopNanos,
         (rows, inner, columns) -> {
           Tensor a = ones(precision.operands(), rows, inner);
           Tensor b = ones(precision.operands(), columns, inner);

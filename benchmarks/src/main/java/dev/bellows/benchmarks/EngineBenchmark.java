@@ -165,7 +165,7 @@ final class EngineBenchmark {
                   turns.get(entrant),
                   peaks.get(entrant),
                   side.allocation(Math.max(1, options.steps)),
-                  side.productRate())));
+                  side.productRate(options.rateMillis))));
     return new EngineResult(shape, results);
   }
 

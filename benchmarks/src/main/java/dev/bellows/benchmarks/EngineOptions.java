@@ -97,6 +97,12 @@ final class EngineOptions {
   double bf16Tolerance;
 
   @Option(
+      names = "--rate-millis",
+      defaultValue = "100",
+      description = "shortest loop that measures a product rate (default ${DEFAULT-VALUE})")
+  int rateMillis;
+
+  @Option(
       names = "--profile",
       defaultValue = "false",
       description = "also say where our milliseconds go")

@@ -150,10 +150,11 @@ final class LibtorchSide implements TrainingSide {
   }
 
   @Override
-  public double productRate() {
+  public double productRate(long loopNanos) {
     try (NoGradGuard guard = new NoGradGuard()) {
       return ProductRate.best(
           shape.products(),
+          loopNanos,
           (rows, inner, columns) -> {
             torch.ScalarType type =
                 options.autocast() ? torch.ScalarType.BFloat16 : torch.ScalarType.Float;

@@ -6,7 +6,6 @@ import java.util.List;
 /// The rate of a side's plain matrix products `a [M, K] · bᵀ [N, K]`, the limit that its training step is held against.
 final class ProductRate {
   private static final int REPEATS = 5;
-  private static final long SHORTEST_NANOS = 100_000_000;
 
   private ProductRate() {}
 
@@ -24,15 +23,15 @@ final class ProductRate {
     Product prepare(int rows, int inner, int columns);
   }
 
-  /// GFLOP/s: the best of several runs at a square of 2,048 and at `products` (rows, inner, columns).
-  static double best(List<int[]> products, Factory factory) {
+  /// GFLOP/s: the best of several loops of at least `loopNanos` at a square of 2,048 and at `products` (rows, inner, columns).
+  static double best(List<int[]> products, long loopNanos, Factory factory) {
     List<int[]> sizes = new ArrayList<>(products);
     sizes.add(new int[] {2048, 2048, 2048});
     double best = 0;
     for (int[] size : sizes) {
       try (Product product = factory.prepare(size[0], size[1], size[2])) {
         double flops = 2.0 * size[0] * size[1] * size[2];
-        best = Math.max(best, perNano(product::run, flops, REPEATS, SHORTEST_NANOS));
+        best = Math.max(best, perNano(product::run, flops, REPEATS, loopNanos));
       }
     }
     return best;

@@ -66,8 +66,8 @@ final class ProfiledSide implements TrainingSide {
   }
 
   @Override
-  public double productRate() {
-    return side.productRate();
+  public double productRate(long loopNanos) {
+    return side.productRate(loopNanos);
   }
 
   @Override

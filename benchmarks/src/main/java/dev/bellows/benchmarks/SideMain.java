@@ -18,7 +18,7 @@ import java.util.Map;
 
 /// The child process of a comparison: one [TrainingSide] that obeys lines on standard input.
 ///
-/// Commands: `describe`, `steps N`, `rate`, `memory`, `allocation N`, `footprint`, `profile` (start counting anew), `quit`. Each answer is one line that
+/// Commands: `describe`, `steps N`, `rate NANOSECONDS`, `memory`, `allocation N`, `footprint`, `profile` (start counting anew), `quit`. Each answer is one line that
 /// starts with [#MARK]; other lines are the libraries' own. Between commands the process sleeps in a read and takes no core from its peers. It
 /// ends with its parent (end of file); its exit code is 1 when closing found leaked buffers.
 final class SideMain {
@@ -110,7 +110,7 @@ final class SideMain {
     return switch (command[0]) {
       case "describe" -> side.description();
       case "steps" -> steps(Integer.parseInt(command[1]));
-      case "rate" -> Double.toString(side.productRate());
+      case "rate" -> Double.toString(side.productRate(Long.parseLong(command[1])));
       case "allocation" -> allocation(Integer.parseInt(command[1]));
       case "footprint" -> footprint();
       case "profile" -> {

@@ -125,9 +125,9 @@ final class SideProcess implements AutoCloseable {
     return new Steps(millis, processorMillis, losses);
   }
 
-  /// The side's own matrix-product rate in its precision, GFLOP/s.
-  double productRate() {
-    return Double.parseDouble(ask("rate"));
+  /// The side's own matrix-product rate in its precision, GFLOP/s, from loops of at least `loopMillis`.
+  double productRate(int loopMillis) {
+    return Double.parseDouble(ask("rate " + loopMillis * 1_000_000L));
   }
 
   /// Peak resident bytes so far.

@@ -19,8 +19,9 @@ interface TrainingSide extends AutoCloseable {
   /// The present value of `weight`.
   float[] value(Weight weight);
 
-  /// The matrix-product rate in GFLOP/s, in the side's precision, of its own kernels at shapes of the model, best of several.
-  double productRate();
+  /// The matrix-product rate in GFLOP/s, in the side's precision, of its own kernels at shapes of the model, the best of several
+  /// loops of at least `loopNanos`.
+  double productRate(long loopNanos);
 
   /// Native buffers that were taken from the operating system so far, not counting reused ones; 0 where the library does not count.
   long nativeAllocations();

@@ -86,6 +86,7 @@ class CommandsTest {
                 "--shape=inputs=12,width=16,classes=4,batch=8",
                 "--precision=" + (CPU_HAS_BF16 ? "both" : "fp32"),
                 "--calibration=0",
+                "--rate-millis=1",
                 "--kernels=HASWELL",
                 "--alternations=2",
                 "--steps=2",
