@@ -70,9 +70,13 @@ public final class Gpt implements LanguageModel {
     TokenIds.check("a GPT", config.context(), batch);
     int samples = (int) batch.inputs().shape().dim(0);
     int time = (int) batch.inputs().shape().dim(1);
+    long firstRow = batch.firstSample() * time;
     Variable x = tape.embedding(batch.inputs(), tokens, positions);
+    x = tape.dropout(x, config.dropout(), "embedding", firstRow);
     for (GptBlock block : blocks) {
-      x = tape.segment(block.name(), x, input -> block.apply(tape, input, samples, time));
+      x =
+          tape.segment(
+              block.name(), x, input -> block.apply(tape, input, samples, time, firstRow));
     }
     return tape.segment(
         "head", x, input -> tape.linear(norm.apply(tape, input), head, Optional.empty()));

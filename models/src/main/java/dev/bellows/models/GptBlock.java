@@ -57,15 +57,18 @@ final class GptBlock {
     return all;
   }
 
-  /// Records the block; uses `x` [samples · time, width] up.
-  Variable apply(Tape tape, Variable x, int samples, int time) {
+  /// Records the block; uses `x` [samples · time, width] up, whose first row is the run's row `firstRow`.
+  Variable apply(Tape tape, Variable x, int samples, int time, long firstRow) {
     int headWidth = config.width() / config.heads();
     Attention spec = new Attention(samples, time, config.heads(), config.heads(), headWidth, true);
     Variable branch = packed.apply(tape, attentionNorm.apply(tape, tape.fork(x)));
     branch = attentionProjection.apply(tape, tape.attention(spec, branch));
+    branch = tape.dropout(branch, config.dropout(), name + ".attention", firstRow);
     Variable middle = tape.add(x, branch);
     Variable hidden = tape.gelu(expand.apply(tape, mlpNorm.apply(tape, tape.fork(middle))));
-    return tape.add(middle, mlpProjection.apply(tape, hidden));
+    branch = mlpProjection.apply(tape, hidden);
+    branch = tape.dropout(branch, config.dropout(), name + ".mlp", firstRow);
+    return tape.add(middle, branch);
   }
 
   /// Elements that backward needs of each row.

@@ -57,8 +57,8 @@ final class LlamaBlock {
     return all;
   }
 
-  /// Records the block; uses `x` [samples · time, width] up.
-  Variable apply(Tape tape, Variable x, int samples, int time) {
+  /// Records the block; uses `x` [samples · time, width] up, whose first row is the run's row `firstRow`.
+  Variable apply(Tape tape, Variable x, int samples, int time, long firstRow) {
     int keyValueHeads = config.keyValueHeads();
     Attention spec =
         new Attention(samples, time, config.heads(), keyValueHeads, config.headWidth(), true);
@@ -68,9 +68,12 @@ final class LlamaBlock {
     Variable branch = packed.apply(tape, attentionNorm.apply(tape, tape.fork(x)));
     branch = tape.attention(spec, tape.rotary(rotary, branch));
     branch = attentionProjection.apply(tape, branch);
+    branch = tape.dropout(branch, config.dropout(), name + ".attention", firstRow);
     Variable middle = tape.add(x, branch);
     Variable hidden = gateAndUp.apply(tape, mlpNorm.apply(tape, tape.fork(middle)));
-    return tape.add(middle, down.apply(tape, tape.swiGlu(hidden)));
+    branch = down.apply(tape, tape.swiGlu(hidden));
+    branch = tape.dropout(branch, config.dropout(), name + ".mlp", firstRow);
+    return tape.add(middle, branch);
   }
 
   /// Weights that are multiplied with each row.

@@ -11,6 +11,7 @@ package dev.bellows.models;
 /// @param vocabulary token ids, 0 to vocabulary - 1
 /// @param theta base of the rotary embedding's wave lengths
 /// @param tied whether the head shares the token table
+/// @param dropout probability of an element to be dropped in training, behind the embedding and at the end of each branch; 0 to below 1
 public record LlamaConfig(
     int layers,
     int heads,
@@ -20,7 +21,8 @@ public record LlamaConfig(
     int context,
     int vocabulary,
     double theta,
-    boolean tied) {
+    boolean tied,
+    double dropout) {
   public LlamaConfig {
     if (layers < 1
         || heads < 1
@@ -48,6 +50,7 @@ public record LlamaConfig(
               + ", theta "
               + theta);
     }
+    DropoutRange.check(dropout);
     if (width % (2 * heads) != 0 || heads % keyValueHeads != 0) {
       throw new IllegalArgumentException(
           "a Llama needs a width that is a multiple of twice its heads, and heads that are a"
@@ -58,6 +61,20 @@ public record LlamaConfig(
               + " and keyValueHeads is "
               + keyValueHeads);
     }
+  }
+
+  /// Sizes of a model without dropout.
+  public LlamaConfig(
+      int layers,
+      int heads,
+      int keyValueHeads,
+      int width,
+      int intermediate,
+      int context,
+      int vocabulary,
+      double theta,
+      boolean tied) {
+    this(layers, heads, keyValueHeads, width, intermediate, context, vocabulary, theta, tied, 0);
   }
 
   /// The usual width between the products of the MLP: two thirds of 4 · `width`, rounded up to a multiple of 64.

@@ -22,6 +22,7 @@ import dev.bellows.tensor.ReferenceBackend;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -112,6 +113,14 @@ class CpuDifferentialTest {
   }
 
   @Test
+  void cnn() {
+    CnnConfig config = new CnnConfig(3, 13, 18, 5, 7, 3, 11);
+    compare(
+        () -> new Cnn(config),
+        (backend, dtype) -> TestModels.images(backend, config, dtype, 0, 21));
+  }
+
+  @Test
   void mlp() {
     MlpConfig config = new MlpConfig(33, java.util.List.of(45, 17), 11);
     compare(
@@ -121,13 +130,20 @@ class CpuDifferentialTest {
 
   @Test
   void threadsDoNotChangeTheBits() {
-    GptConfig config = new GptConfig(2, 4, 64, 48, 65, false);
+    GptConfig gpt = new GptConfig(2, 4, 64, 48, 65, false, 0.1);
+    sameBits(() -> new Gpt(gpt), cpu -> TestModels.text(cpu, gpt, 48, 0, 5));
+    LlamaConfig llama = new LlamaConfig(2, 4, 2, 64, 96, 48, 65, 1e4, true, 0.2);
+    sameBits(() -> new Llama(llama), cpu -> TestModels.text(cpu, 65, 48, 0, 5));
+    CnnConfig cnn = new CnnConfig(1, 28, 28, 8, 16, 5, 10);
+    sameBits(() -> new Cnn(cnn), cpu -> TestModels.images(cpu, cnn, DType.F32, 0, 37));
+  }
+
+  private static void sameBits(Supplier<Model> model, Function<Backend, Batch> batch) {
     Map<String, double[]> first = null;
     for (int threads : new int[] {1, 2, 3, 2}) {
       try (Backend cpu = cpu(threads)) {
         Map<String, double[]> gradients =
-            run(cpu, DType.F32, new Gpt(config), () -> TestModels.text(cpu, config, 48, 0, 5))
-                .gradients();
+            run(cpu, DType.F32, model.get(), () -> batch.apply(cpu)).gradients();
         if (first == null) {
           first = gradients;
         }

@@ -81,6 +81,12 @@ class ModelGradientTest {
   }
 
   @Test
+  void cnn() {
+    Cnn model = TestModels.cnn();
+    check(model, () -> TestModels.images(backend, model.config(), DType.F64, 0, 3));
+  }
+
+  @Test
   void recomputedSegmentsGiveTheSameBitsInLessMemory() {
     Gpt model = new Gpt(new GptConfig(4, 2, 32, 16, 9, true));
     try (ParameterStore store = new ParameterStore(backend, model.parameters())) {

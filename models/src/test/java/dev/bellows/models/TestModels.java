@@ -28,6 +28,16 @@ final class TestModels {
     return new Mlp(new MlpConfig(7, List.of(6, 5), 4));
   }
 
+  static Cnn cnn() {
+    return new Cnn(new CnnConfig(2, 7, 6, 2, 3, 3, 4));
+  }
+
+  /// Images of samples `first` to `end` - 1, each a function of its index only.
+  static Batch images(Backend backend, CnnConfig config, DType dtype, int first, int end) {
+    return features(
+        backend, new MlpConfig(config.inputs(), List.of(), config.classes()), dtype, first, end);
+  }
+
   /// Large enough weights that every path carries a gradient that rounding does not hide; the padding stays zero.
   static void randomise(Backend backend, ParameterStore store) {
     Philox random = Philox.of(SEED, Philox.Purpose.TEST);
@@ -64,7 +74,8 @@ final class TestModels {
     return new Batch(
         TestTensors.ids(backend, inputs, samples, time),
         TestTensors.ids(backend, targets, (long) samples * time),
-        samples);
+        samples,
+        first);
   }
 
   /// Features of samples `first` to `end` - 1, each a function of its index only.

@@ -3,7 +3,12 @@ package dev.bellows.nn;
 import dev.bellows.tensor.Attention;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.Category;
+import dev.bellows.tensor.Convolution;
 import dev.bellows.tensor.DType;
+import dev.bellows.tensor.Dropout;
+import dev.bellows.tensor.Loss;
+import dev.bellows.tensor.Philox;
+import dev.bellows.tensor.Pooling;
 import dev.bellows.tensor.Rotary;
 import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
@@ -35,6 +40,7 @@ public final class Tape implements AutoCloseable {
   private final List<Node> nodes = new ArrayList<>();
   private final List<Variable> variables = new ArrayList<>();
   private final List<Optional<Tensor>> gradients = new ArrayList<>();
+  private Philox dropoutStream = Philox.of(0, Philox.Purpose.DROPOUT);
   private Mode mode;
 
   /// A tape on `backend`. Without `training` nothing is recorded or saved.
@@ -105,6 +111,11 @@ public final class Tape implements AutoCloseable {
     }
   }
 
+  /// From now on [#dropout] draws from `stream`; at first from that of seed 0.
+  public void drawFrom(Philox stream) {
+    dropoutStream = stream;
+  }
+
   // Operations
 
   /// `x wᵀ + bias`. Shapes: `x` [rows, in], `weight` [out, in], `bias` [out].
@@ -147,6 +158,17 @@ public final class Tape implements AutoCloseable {
     return RotaryNode.forward(this, spec, x);
   }
 
+  /// Sets elements of `x` [rows, width] to 0 with `probability` and scales the others by 1 / (1 - probability); changes nothing in evaluation. Which
+  /// elements are dropped is a function of the stream, of `layer` (a name, unique in the model), of the global row (row 0 of `x` is `firstRow`) and of
+  /// the column.
+  public Variable dropout(Variable x, double probability, String layer, long firstRow) {
+    if (!isTraining() || probability == 0) {
+      return x;
+    }
+    long key = dropoutStream.derive(layer).key();
+    return DropoutNode.forward(this, new Dropout(probability, key, firstRow), x);
+  }
+
   /// `table[ids]`. Shapes: `ids` I32 [rows] or [samples, time], `table` [vocabulary, width].
   public Variable embedding(Tensor ids, Parameter table) {
     return EmbeddingNode.forward(this, ids, table, Optional.empty());
@@ -155,6 +177,16 @@ public final class Tape implements AutoCloseable {
   /// `table[ids[s, t]] + positions[t]`. Shapes: `ids` I32 [samples, time], `positions` [context, width] with context >= time.
   public Variable embedding(Tensor ids, Parameter table, Parameter positions) {
     return EmbeddingNode.forward(this, ids, table, Optional.of(positions));
+  }
+
+  /// 2-D convolution. Shapes: `x` [samples, inElements], `weight` [outChannels, inChannels, kernel, kernel], `bias` [outChannels].
+  public Variable convolution(Convolution spec, Variable x, Parameter weight, Parameter bias) {
+    return ConvolutionNode.forward(this, spec, x, weight, bias);
+  }
+
+  /// The largest element of each window.
+  public Variable maxPool(Pooling spec, Variable x) {
+    return MaxPoolNode.forward(this, spec, x);
   }
 
   /// Attention over packed queries, keys and values, see [Backend#attention].
@@ -167,6 +199,11 @@ public final class Tape implements AutoCloseable {
   /// follow. `scale` does not change the returned sum.
   /// A loss lies outside of segments: a segment that is computed again would add its gradient again.
   public double crossEntropy(Variable logits, Tensor targets, double scale) {
+    return crossEntropy(Loss.PLAIN, logits, targets, scale);
+  }
+
+  /// The same with what `loss` adds to the cross-entropy, in the returned sum too.
+  public double crossEntropy(Loss loss, Variable logits, Tensor targets, double scale) {
     if (mode == Mode.REPLAY) {
       throw new IllegalStateException(
           "a loss was recorded inside a segment; record it after the segment");
@@ -174,12 +211,13 @@ public final class Tape implements AutoCloseable {
     try (Tensor losses =
         backend.allocate(logits.dtype(), Shape.of(logits.rows()), Category.ACTIVATION)) {
       if (!isTraining()) {
-        backend.crossEntropy(logits.value(), targets, losses);
+        backend.crossEntropy(loss, logits.value(), targets, losses);
         release(logits);
         return backend.sum(losses);
       }
       Variable gradient = reuseOrAllocate(logits);
-      backend.crossEntropyWithGradient(logits.value(), targets, scale, losses, gradient.value());
+      backend.crossEntropyWithGradient(
+          loss, logits.value(), targets, scale, losses, gradient.value());
       contribute(logits, gradient.take());
       release(logits);
       return backend.sum(losses);

@@ -1,10 +1,15 @@
 package dev.bellows.nn;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bellows.tensor.Attention;
+import dev.bellows.tensor.Convolution;
 import dev.bellows.tensor.DType;
+import dev.bellows.tensor.Loss;
 import dev.bellows.tensor.Philox;
+import dev.bellows.tensor.Pooling;
 import dev.bellows.tensor.ReferenceBackend;
 import dev.bellows.tensor.Rotary;
 import dev.bellows.tensor.Shape;
@@ -146,6 +151,28 @@ class OperationGradientTest {
   }
 
   @Test
+  void convolution() {
+    Parameter weight = parameter("weight", 3, 2, 3, 3);
+    Parameter bias = parameter("bias", 3);
+    for (Convolution spec :
+        List.of(new Convolution(2, 4, 5, 3, 3, 1, 1), new Convolution(2, 4, 5, 3, 3, 2, 2))) {
+      check(
+          2,
+          spec.inElements(),
+          0,
+          List.of(weight, bias),
+          (tape, x) -> tape.convolution(spec, x, weight, bias));
+    }
+  }
+
+  @Test
+  void maxPool() {
+    // Overlapping windows, and a last column that no window reads.
+    Pooling spec = new Pooling(2, 5, 6, 3, 2);
+    check(2, spec.inElements(), 0, List.of(), (tape, x) -> tape.maxPool(spec, x));
+  }
+
+  @Test
   void causalAttention() {
     check(
         2 * 5,
@@ -231,27 +258,72 @@ class OperationGradientTest {
   }
 
   @Test
+  void dropoutPassesTheGradientOfWhatItKeeps() {
+    try (Tensor x = TestTensors.normal(backend, DType.F64, SEED, 5, 7);
+        Tensor dy = TestTensors.normal(backend, DType.F64, SEED + 1, 5, 7);
+        Tape tape = new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true)) {
+      Variable leaf = tape.leaf(x);
+      Variable y = tape.dropout(leaf, 0.4, "layer", 3);
+      double[] values = TestTensors.values(backend, y.value());
+      tape.backward(y, dy);
+      double[] inputs = TestTensors.values(backend, x);
+      double[] weights = TestTensors.values(backend, dy);
+      int dropped = 0;
+      try (Tensor taken = tape.takeGradient(leaf).orElseThrow()) {
+        double[] gradient = TestTensors.values(backend, taken);
+        for (int i = 0; i < values.length; i++) {
+          double factor = values[i] == 0 ? 0 : 1 / 0.6;
+          dropped += values[i] == 0 ? 1 : 0;
+          assertEquals(factor * inputs[i], values[i], 1e-14);
+          assertEquals(factor * weights[i], gradient[i], 1e-14);
+        }
+      }
+      assertTrue(dropped > 5 && dropped < 25, dropped + " of 35 dropped");
+    }
+  }
+
+  @Test
+  void evaluationDropsNothing() {
+    try (Tensor x = TestTensors.normal(backend, DType.F64, SEED, 5, 7);
+        Tape tape = Tape.evaluating(backend)) {
+      Variable y = tape.dropout(tape.constant(x), 0.4, "layer", 0);
+      assertArrayEquals(TestTensors.values(backend, x), TestTensors.values(backend, y.value()));
+    }
+  }
+
+  @Test
   void crossEntropyWithAnIgnoredRow() {
+    crossEntropy(Loss.PLAIN);
+  }
+
+  @Test
+  void crossEntropyWithLabelSmoothingAndZLoss() {
+    crossEntropy(new Loss(0.3, 0));
+    crossEntropy(new Loss(0, 0.2));
+    crossEntropy(new Loss(0.1, 0.1));
+  }
+
+  private void crossEntropy(Loss added) {
     double scale = 0.25;
     try (Tensor logits = TestTensors.normal(backend, DType.F64, SEED, 4, 6);
         Tensor targets = TestTensors.ids(backend, new int[] {5, -1, 0, 3}, 4);
         Tape tape = new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true)) {
       Variable leaf = tape.leaf(logits);
-      double loss = tape.crossEntropy(leaf, targets, scale);
+      double loss = tape.crossEntropy(added, leaf, targets, scale);
       tape.backward();
       double[] gradient;
       try (Tensor taken = tape.takeGradient(leaf).orElseThrow()) {
         gradient = TestTensors.values(backend, taken);
       }
-      assertEquals(loss, evaluate(logits, targets), "evaluation and training give the same bits");
+      assertEquals(loss, evaluate(added, logits, targets), "evaluation and training give the same bits");
       GradientCheck.check(
-          "logits", backend, logits, gradient, () -> scale * evaluate(logits, targets));
+          "logits", backend, logits, gradient, () -> scale * evaluate(added, logits, targets));
     }
   }
 
-  private double evaluate(Tensor logits, Tensor targets) {
+  private double evaluate(Loss added, Tensor logits, Tensor targets) {
     try (Tape tape = Tape.evaluating(backend)) {
-      return tape.crossEntropy(tape.constant(logits), targets, 1);
+      return tape.crossEntropy(added, tape.constant(logits), targets, 1);
     }
   }
 }

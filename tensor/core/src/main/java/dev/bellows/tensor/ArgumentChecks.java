@@ -265,6 +265,79 @@ public final class ArgumentChecks {
     shape(operation, "logSumExp", logSumExp, rows * spec.heads());
   }
 
+  /// Rules of [Backend#convolution].
+  public void convolution(Convolution spec, Tensor x, Tensor weight, Tensor bias, Tensor y) {
+    String operation = "convolution";
+    floating(operation, x, weight, bias, y);
+    rank(operation, "x", x, 2);
+    image(operation, "x", x, x.shape().dim(0), spec.inElements());
+    image(operation, "y", y, x.shape().dim(0), spec.outElements());
+    kernel(operation, "weight", weight, spec);
+    shape(operation, "bias", bias, spec.outChannels());
+    apart(operation, y, x, weight, bias);
+  }
+
+  /// Rules of [Backend#convolutionInputGradient].
+  public void convolutionInputGradient(Convolution spec, Tensor weight, Tensor dy, Tensor dx) {
+    String operation = "convolutionInputGradient";
+    floating(operation, weight, dy, dx);
+    rank(operation, "dx", dx, 2);
+    image(operation, "dx", dx, dx.shape().dim(0), spec.inElements());
+    image(operation, "dy", dy, dx.shape().dim(0), spec.outElements());
+    kernel(operation, "weight", weight, spec);
+    apart(operation, dx, weight, dy);
+  }
+
+  /// Rules of [Backend#convolutionWeightGradient].
+  public void convolutionWeightGradient(
+      Convolution spec, Tensor x, Tensor dy, Tensor dweight, Tensor dbias) {
+    String operation = "convolutionWeightGradient";
+    floating(operation, x, dy, dweight, dbias);
+    rank(operation, "x", x, 2);
+    image(operation, "x", x, x.shape().dim(0), spec.inElements());
+    image(operation, "dy", dy, x.shape().dim(0), spec.outElements());
+    kernel(operation, "dweight", dweight, spec);
+    shape(operation, "dbias", dbias, spec.outChannels());
+    apart(operation, dweight, x, dy, dbias);
+    apart(operation, dbias, x, dy);
+  }
+
+  private static void kernel(String operation, String name, Tensor x, Convolution spec) {
+    shape(
+        operation, name, x, spec.outChannels(), spec.inChannels(), spec.kernel(), spec.kernel());
+  }
+
+  private static void image(String operation, String name, Tensor x, long samples, long elements) {
+    shape(operation, name, x, samples, elements);
+  }
+
+  /// Rules of [Backend#maxPool].
+  public void maxPool(Pooling spec, Tensor x, Tensor y, Tensor places) {
+    floating("maxPool", x, y);
+    pooled("maxPool", spec, x, y, places);
+    apart("maxPool", y, x, places);
+    apart("maxPool", places, x);
+  }
+
+  /// Rules of [Backend#maxPoolBackward], but for the range of the places.
+  public void maxPoolBackward(Pooling spec, Tensor places, Tensor dy, Tensor dx) {
+    floating("maxPoolBackward", dy, dx);
+    pooled("maxPoolBackward", spec, dx, dy, places);
+    apart("maxPoolBackward", dx, dy, places);
+  }
+
+  private void pooled(String operation, Pooling spec, Tensor in, Tensor out, Tensor places) {
+    present(operation, places);
+    if (places.dtype() != DType.I32) {
+      throw new IllegalArgumentException(
+          operation + ": places have dtype " + places.dtype() + ", expected I32");
+    }
+    rank(operation, "the input", in, 2);
+    image(operation, "the input", in, in.shape().dim(0), spec.inElements());
+    image(operation, "the output", out, in.shape().dim(0), spec.outElements());
+    image(operation, "places", places, in.shape().dim(0), spec.outElements());
+  }
+
   /// Rules of [Backend#dropout].
   public void dropout(Tensor x, Tensor y) {
     alike("dropout", x, y);

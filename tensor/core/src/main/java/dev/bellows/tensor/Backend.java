@@ -144,6 +144,25 @@ public interface Backend extends AutoCloseable {
   void attentionBackward(
       Attention spec, Tensor qkv, Tensor out, Tensor logSumExp, Tensor dout, Tensor dqkv);
 
+  /// 2-D convolution, see [Convolution]. Shapes: `x` [M, inElements], `weight` [outChannels, inChannels, kernel, kernel], `bias` [outChannels],
+  /// `y` [M, outElements].
+  void convolution(Convolution spec, Tensor x, Tensor weight, Tensor bias, Tensor y);
+
+  /// Gradient of the input of [#convolution]; `dx` [M, inElements] is overwritten.
+  void convolutionInputGradient(Convolution spec, Tensor weight, Tensor dy, Tensor dx);
+
+  /// Gradients of the parameters of [#convolution], overwritten, or added to when `accumulate`.
+  void convolutionWeightGradient(
+      Convolution spec, Tensor x, Tensor dy, Tensor dweight, Tensor dbias, boolean accumulate);
+
+  /// The largest element of each window, see [Pooling]; a NaN counts as the largest. Shapes: `x` [M, inElements]; `y` and `places` I32 [M, outElements];
+  /// `places`, where in its channel's plane the element lies (the first among equals), is kept for backward.
+  void maxPool(Pooling spec, Tensor x, Tensor y, Tensor places);
+
+  /// Gradient of [#maxPool]: each element of `dy` is added where its element came from; `dx` [M, inElements] is overwritten. `places` must be what
+  /// [#maxPool] wrote.
+  void maxPoolBackward(Pooling spec, Tensor places, Tensor dy, Tensor dx);
+
   /// Dropout (Srivastava et al. 2014): `y = x / (1 - probability)` where `spec` keeps the element, else 0. Shapes: `x`, `y` [M, N]; `y` may be `x`.
   /// The gradient is the same call on the gradient.
   void dropout(Dropout spec, Tensor x, Tensor y);

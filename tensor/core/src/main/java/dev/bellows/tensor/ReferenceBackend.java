@@ -264,6 +264,37 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public void convolution(Convolution spec, Tensor x, Tensor weight, Tensor bias, Tensor y) {
+    checks.convolution(spec, x, weight, bias, y);
+    new ReferenceConvolution(spec).forward(x, weight, bias, y);
+  }
+
+  @Override
+  public void convolutionInputGradient(Convolution spec, Tensor weight, Tensor dy, Tensor dx) {
+    checks.convolutionInputGradient(spec, weight, dy, dx);
+    new ReferenceConvolution(spec).inputGradient(weight, dy, dx);
+  }
+
+  @Override
+  public void convolutionWeightGradient(
+      Convolution spec, Tensor x, Tensor dy, Tensor dweight, Tensor dbias, boolean accumulate) {
+    checks.convolutionWeightGradient(spec, x, dy, dweight, dbias);
+    new ReferenceConvolution(spec).weightGradient(x, dy, dweight, dbias, accumulate);
+  }
+
+  @Override
+  public void maxPool(Pooling spec, Tensor x, Tensor y, Tensor places) {
+    checks.maxPool(spec, x, y, places);
+    ReferenceConvolution.maxPool(spec, x, y, places);
+  }
+
+  @Override
+  public void maxPoolBackward(Pooling spec, Tensor places, Tensor dy, Tensor dx) {
+    checks.maxPoolBackward(spec, places, dy, dx);
+    ReferenceConvolution.maxPoolBackward(spec, places, dy, dx);
+  }
+
+  @Override
   public void dropout(Dropout spec, Tensor x, Tensor y) {
     checks.dropout(x, y);
     ReferenceDropout.dropout(spec, x, y);

@@ -79,6 +79,8 @@ public abstract class BackendConformance {
             LlamaCases.swiGlus(),
             LlamaCases.rotaries(),
             DropoutCases.dropouts(),
+            ConvolutionCases.convolutions(),
+            ConvolutionCases.poolings(),
             LayerCases.attentions())
         .flatMap(List::stream)
         .toList();

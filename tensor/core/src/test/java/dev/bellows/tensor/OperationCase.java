@@ -102,6 +102,12 @@ record OperationCase(String name, List<Argument> arguments, Call call, Tolerance
       return add(argument, DType.I32, content, Role.INPUT, Tolerance.EXACT, values.length);
     }
 
+    /// I32 [rows, columns].
+    Builder places(String argument, Role role, int[] values, int rows, int columns) {
+      byte[] content = MemorySegment.ofArray(values).toArray(ValueLayout.JAVA_BYTE);
+      return add(argument, DType.I32, content, role, Tolerance.EXACT, rows, columns);
+    }
+
     Builder raw(String argument, DType dtype, Role role, byte[] content) {
       return add(argument, dtype, content, role, Tolerance.EXACT, content.length / dtype.bytes());
     }

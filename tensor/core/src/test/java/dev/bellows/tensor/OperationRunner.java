@@ -233,6 +233,10 @@ final class OperationRunner {
     return " (seed " + TestData.SEED + ", replay with -Dbellows.test.seed=" + TestData.SEED + ")";
   }
 
+  static int[] integers(byte[] content) {
+    return MemorySegment.ofArray(content).toArray(ValueLayout.JAVA_INT_UNALIGNED);
+  }
+
   static float[] floats(byte[] content) {
     return MemorySegment.ofArray(content).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
   }

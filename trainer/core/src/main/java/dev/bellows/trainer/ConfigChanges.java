@@ -29,6 +29,10 @@ record ConfigChanges(List<String> forbidden, List<String> allowed) {
           "data.samples",
           "batch.global",
           "optimizer.kind");
+  /// Keys below those of [#DECIDES_STATE] that weights do not depend on.
+  private static final Set<String> DECIDES_COURSE_ONLY =
+      Set.of("model.dropout", "model.labelSmoothing", "model.zLoss");
+
   private static final Set<String> DECIDES_COURSE =
       Set.of("data", "batch", "optimizer", "schedule", "train", "backend");
 
@@ -47,7 +51,9 @@ record ConfigChanges(List<String> forbidden, List<String> allowed) {
                 + before.getOrDefault(key, "(unset)")
                 + " → "
                 + after.getOrDefault(key, "(unset)");
-        if (isBelow(key, DECIDES_STATE)) {
+        if (DECIDES_COURSE_ONLY.contains(key)) {
+          allowed.add(change);
+        } else if (isBelow(key, DECIDES_STATE)) {
           forbidden.add(change);
         } else if (isBelow(key, DECIDES_COURSE)) {
           allowed.add(change);

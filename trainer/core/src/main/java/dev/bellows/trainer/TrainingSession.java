@@ -124,7 +124,14 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
               Recipe.schedule(config),
               config.optimizer().clip());
       Backpropagation estimator =
-          new Backpropagation(backend, model, store, SavedTensors.keep(), WeightGradient.EXACT);
+          new Backpropagation(
+              backend,
+              model,
+              store,
+              SavedTensors.keep(),
+              WeightGradient.EXACT,
+              config.model().loss(),
+              config.seed());
       loop = new TrainLoop(loader, estimator, sink, this);
       built = true;
     } finally {

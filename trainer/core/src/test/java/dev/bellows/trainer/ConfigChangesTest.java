@@ -38,6 +38,7 @@ class ConfigChangesTest {
       strings = {
         "optimizer.learningRate=0.5",
         "optimizer.clip=2.0",
+        "model.labelSmoothing=0.1",
         "batch.micro=1",
         "batch.groups=8",
         "schedule.warmup=1",

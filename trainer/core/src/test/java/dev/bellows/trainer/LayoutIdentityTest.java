@@ -38,6 +38,9 @@ class LayoutIdentityTest {
         .with(
             "train.steps=" + STEPS,
             "evaluate.every=3",
+            "model.dropout=0.1",
+            "model.labelSmoothing=0.1",
+            "model.zLoss=1e-3",
             "workers.count=" + workers,
             "workers.threads=" + threads);
   }

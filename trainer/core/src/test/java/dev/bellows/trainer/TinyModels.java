@@ -1,5 +1,7 @@
 package dev.bellows.trainer;
 
+import dev.bellows.models.Cnn;
+import dev.bellows.models.CnnConfig;
 import dev.bellows.models.Gpt;
 import dev.bellows.models.GptConfig;
 import dev.bellows.models.Llama;
@@ -23,7 +25,8 @@ final class TinyModels implements ModelFactory {
                   section.width(),
                   section.context(),
                   section.vocabulary(),
-                  section.bias()));
+                  section.bias(),
+                  section.dropout()));
       case LLAMA ->
           new Llama(
               new LlamaConfig(
@@ -37,11 +40,22 @@ final class TinyModels implements ModelFactory {
                   section.context(),
                   section.vocabulary(),
                   section.ropeTheta(),
-                  section.tied()));
+                  section.tied(),
+                  section.dropout()));
       case MLP ->
           new Mlp(
               new MlpConfig(
                   Math.toIntExact(layout.inputElements()), section.hidden(), layout.classes()));
+      case CNN ->
+          new Cnn(
+              new CnnConfig(
+                  1,
+                  (int) Math.sqrt(layout.inputElements()),
+                  (int) Math.sqrt(layout.inputElements()),
+                  section.channels().getFirst(),
+                  section.channels().getLast(),
+                  section.kernel(),
+                  layout.classes()));
     };
   }
 }

@@ -7,6 +7,7 @@ import dev.bellows.tensor.AdamWStep;
 import dev.bellows.tensor.ArgumentChecks;
 import dev.bellows.tensor.Attention;
 import dev.bellows.tensor.Backend;
+import dev.bellows.tensor.Convolution;
 import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Device;
 import dev.bellows.tensor.Dropout;
@@ -14,6 +15,7 @@ import dev.bellows.tensor.Gemm;
 import dev.bellows.tensor.HostAllocator;
 import dev.bellows.tensor.Loss;
 import dev.bellows.tensor.MemoryPool;
+import dev.bellows.tensor.Pooling;
 import dev.bellows.tensor.Rotary;
 import dev.bellows.tensor.SgdStep;
 import dev.bellows.tensor.Tensor;
@@ -41,6 +43,7 @@ public final class CpuBackend implements Backend {
   private final Products products;
   private final AttentionPass attention;
   private final RowLayers rowLayers;
+  private final ConvolutionPass convolutions;
   private final Workspace partials = new Workspace(memory, 1);
   private boolean closed;
 
@@ -51,6 +54,7 @@ public final class CpuBackend implements Backend {
     this.products = new Products(team, memory);
     this.attention = new AttentionPass(team, products, memory);
     this.rowLayers = new RowLayers(team, memory);
+    this.convolutions = new ConvolutionPass(team, memory);
   }
 
   @Override
@@ -488,6 +492,53 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
+  public void convolution(Convolution spec, Tensor x, Tensor weight, Tensor bias, Tensor y) {
+    checks.convolution(spec, x, weight, bias, y);
+    int before = enterProducts();
+    try {
+      convolutions.forward(spec, at(x), at(weight), at(bias), at(y), rows(x));
+    } finally {
+      OneDnn.setOpenMpThreads(before);
+    }
+  }
+
+  @Override
+  public void convolutionInputGradient(Convolution spec, Tensor weight, Tensor dy, Tensor dx) {
+    checks.convolutionInputGradient(spec, weight, dy, dx);
+    int before = enterProducts();
+    try {
+      convolutions.inputGradient(spec, at(weight), at(dy), at(dx), rows(dx));
+    } finally {
+      OneDnn.setOpenMpThreads(before);
+    }
+  }
+
+  @Override
+  public void convolutionWeightGradient(
+      Convolution spec, Tensor x, Tensor dy, Tensor dweight, Tensor dbias, boolean accumulate) {
+    checks.convolutionWeightGradient(spec, x, dy, dweight, dbias);
+    int before = enterProducts();
+    try {
+      convolutions.weightGradient(
+          spec, at(x), at(dy), at(dweight), at(dbias), accumulate, rows(x));
+    } finally {
+      OneDnn.setOpenMpThreads(before);
+    }
+  }
+
+  @Override
+  public void maxPool(Pooling spec, Tensor x, Tensor y, Tensor places) {
+    checks.maxPool(spec, x, y, places);
+    convolutions.maxPool(spec, at(x), at(y), at(places), rows(x));
+  }
+
+  @Override
+  public void maxPoolBackward(Pooling spec, Tensor places, Tensor dy, Tensor dx) {
+    checks.maxPoolBackward(spec, places, dy, dx);
+    convolutions.maxPoolBackward(spec, at(places), at(dy), at(dx), rows(dx));
+  }
+
+  @Override
   public void dropout(Dropout spec, Tensor x, Tensor y) {
     checks.dropout(x, y);
     rowLayers.dropout(spec, at(x), at(y), rows(x), width(x));
@@ -627,6 +678,7 @@ public final class CpuBackend implements Backend {
     attention.close();
     products.close();
     rowLayers.close();
+    convolutions.close();
     partials.close();
     memory.close();
   }

@@ -4,8 +4,13 @@ import dev.bellows.tensor.AdamWStep;
 import dev.bellows.tensor.Attention;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.Category;
+import dev.bellows.tensor.Convolution;
 import dev.bellows.tensor.DType;
+import dev.bellows.tensor.Dropout;
 import dev.bellows.tensor.Gemm;
+import dev.bellows.tensor.Loss;
+import dev.bellows.tensor.Pooling;
+import dev.bellows.tensor.Rotary;
 import dev.bellows.tensor.SgdStep;
 import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
@@ -39,6 +44,8 @@ final class Probe {
     try {
       probe.elementwise(scale);
       probe.layers(scale);
+      probe.llamaLayers(scale);
+      probe.convolutions(scale);
       probe.products(scale);
       probe.attention(scale);
     } finally {
@@ -178,6 +185,61 @@ final class Probe {
     record("crossEntropy", mean);
     backend.crossEntropyWithGradient(x, tokens, 0.3, mean, dx);
     record("crossEntropyWithGradient", mean, dx);
+  }
+
+  private void llamaLayers(int scale) {
+    int m = 50 * scale;
+    int n = 100 + size(200);
+    Tensor x = normals(m, n);
+    Tensor y = normals(m, n);
+    Tensor gamma = normals(n);
+    Tensor inverse = normals(m);
+    backend.rmsNorm(x, gamma, 1e-5, y, inverse);
+    record("rmsNorm", y, inverse);
+    Tensor dx = normals(m, n);
+    Tensor dgamma = normals(n);
+    backend.rmsNormBackward(x, gamma, inverse, y, dx, dgamma, true);
+    record("rmsNormBackward", dx, dgamma);
+    Tensor packed = normals(m, 2 * n);
+    Tensor dpacked = normals(m, 2 * n);
+    backend.swiGlu(packed, y);
+    record("swiGlu", y);
+    backend.swiGluBackward(packed, y, dpacked);
+    record("swiGluBackward", dpacked);
+    backend.rotary(new Rotary(25, 3, 22 + 2 * below(6), 1e4, false), x, y);
+    record("rotary", y);
+    backend.dropout(new Dropout(0.3, bits(), below(1000)), x, y);
+    record("dropout", y);
+    Tensor tokens = ids(m, n);
+    backend.crossEntropyWithGradient(new Loss(0.1, 1e-3), x, tokens, 0.3, inverse, dx);
+    record("crossEntropyWithGradient smoothed", inverse, dx);
+  }
+
+  private void convolutions(int scale) {
+    for (Convolution spec :
+        List.of(
+            new Convolution(2, 8, 13 + below(20), 5, 3, 1, 1),
+            new Convolution(1, 9, 13 + below(20), 4, 5, 2, 0))) {
+      int m = 2 * scale + below(3);
+      Tensor x = normals(m, spec.inElements());
+      Tensor y = normals(m, spec.outElements());
+      Tensor weight = normals(spec.outChannels(), spec.inChannels(), spec.kernel(), spec.kernel());
+      Tensor bias = normals(spec.outChannels());
+      backend.convolution(spec, x, weight, bias, y);
+      record("convolution " + spec.stride(), y);
+      Tensor dx = normals(m, spec.inElements());
+      backend.convolutionInputGradient(spec, weight, y, dx);
+      record("convolutionInputGradient " + spec.stride(), dx);
+      backend.convolutionWeightGradient(spec, x, y, weight, bias, true);
+      record("convolutionWeightGradient " + spec.stride(), weight, bias);
+      Pooling pooling = new Pooling(spec.inChannels(), spec.height(), spec.width(), 2, 2);
+      Tensor pooled = normals(m, pooling.outElements());
+      Tensor places = ids(m * pooling.outElements(), 1).view(m, pooling.outElements());
+      backend.maxPool(pooling, x, pooled, places);
+      record("maxPool " + spec.stride(), pooled, places);
+      backend.maxPoolBackward(pooling, places, pooled, dx);
+      record("maxPoolBackward " + spec.stride(), dx);
+    }
   }
 
   private void products(int scale) {

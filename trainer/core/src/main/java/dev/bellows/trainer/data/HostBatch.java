@@ -70,8 +70,8 @@ final class HostBatch {
     return targets.toArray(JAVA_INT);
   }
 
-  /// Samples [first, first + count) as tensors that the caller owns.
-  Batch upload(Backend backend, int first, int count) {
+  /// Samples [first, first + count) as tensors that the caller owns; the run consumes the first of them as its sample `place`.
+  Batch upload(Backend backend, int first, int count, long place) {
     Tensor features =
         backend.allocate(
             layout.inputs(), Shape.of(count, layout.inputElements()), Category.ACTIVATION);
@@ -84,7 +84,7 @@ final class HostBatch {
       try {
         backend.upload(
             targets.asSlice(first * layout.targetBytes(), count * layout.targetBytes()), classes);
-        return new Batch(features, classes, count);
+        return new Batch(features, classes, count, place);
       } catch (RuntimeException | Error e) {
         classes.release();
         throw e;

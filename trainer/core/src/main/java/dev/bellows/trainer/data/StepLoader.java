@@ -209,7 +209,8 @@ public final class StepLoader implements AutoCloseable {
             "the batch of step " + step + " was used after the next one was loaded");
       }
       int first = (group - firstGroup) * batch.samplesPerGroup() + index * batch.micro();
-      return host.upload(backend, first, batch.micro());
+      long place = step * batch.global() + (long) firstGroup * batch.samplesPerGroup() + first;
+      return host.upload(backend, first, batch.micro(), place);
     }
 
     @Override

@@ -46,7 +46,7 @@ public final class ValidationLoader implements AutoCloseable {
         host.pad(i);
       }
     }
-    return new ValidationBatch(host.upload(backend, 0, host.samples()), host.targets());
+    return new ValidationBatch(host.upload(backend, 0, host.samples(), 0), host.targets());
   }
 
   /// Frees the host buffer.

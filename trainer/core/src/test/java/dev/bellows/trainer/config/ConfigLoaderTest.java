@@ -133,6 +133,12 @@ class ConfigLoaderTest {
         "model.heads=3 | model.heads is 3; it must divide model.width, which is 8",
         "model.vocabulary=65 | model.vocabulary is 65; it must be 256 or more, because data.kind"
             + " text is read byte by byte",
+        "model.dropout=1 | model.dropout is 1.0; it must be 0 or more and below 1",
+        "model.labelSmoothing=-0.1 | model.labelSmoothing is -0.1; it must be 0 or more and below"
+            + " 1",
+        "model.zLoss=-1 | model.zLoss is -1.0; it must be 0 or more",
+        "model.keyValueHeads=1 | model.keyValueHeads has no meaning for model.kind gpt, only for"
+            + " llama; leave it out",
         "model.bias=yes | model.bias is 'yes'; it must be true or false",
         "data.validation=1 | data.validation is 1.0; it must be a fraction above 0 and below 1",
         "data.sha256=AB | data.sha256 is 'AB'; it must be 64 hexadecimal digits in lower case",
@@ -143,6 +149,28 @@ class ConfigLoaderTest {
       })
   void wrongValueOfAGpt(String override, String reason) {
     assertEquals("override " + override + ": " + reason, gptError(override));
+  }
+
+  @Test
+  void wrongValuesOfALlamaAndOfACnn() {
+    String llama = Configs.MINIMAL_GPT.replace("kind: gpt", "kind: llama");
+    assertEquals(
+        "conf/x.yaml: model.keyValueHeads is 3; it must divide model.heads, which is 2",
+        error(llama.replace("heads: 2,", "heads: 2, keyValueHeads: 3,")));
+    assertEquals(
+        "conf/x.yaml: model.heads is 8; for rotary embedding it must divide model.width, which is"
+            + " 8, into heads of an even width",
+        error(llama.replace("heads: 2,", "heads: 8,")));
+    assertEquals(
+        "conf/x.yaml: model.ropeTheta is 0.0; it must be above 0",
+        error(llama.replace("heads: 2,", "heads: 2, ropeTheta: 0,")));
+    String cnn = Configs.MINIMAL.replace("kind: mlp, hidden: [8]", "kind: cnn, channels: [8, 4]");
+    assertEquals(
+        "conf/x.yaml: model.channels is [8]; it must be two numbers, such as [32, 64]",
+        error(cnn.replace("[8, 4]", "[8]")));
+    assertEquals(
+        "conf/x.yaml: model.kernel is 4; it must be odd, such as 5",
+        error(cnn.replace("[8, 4]", "[8, 4], kernel: 4")));
   }
 
   @Test
@@ -158,7 +186,7 @@ class ConfigLoaderTest {
 
   @Test
   void aMissingKeyIsNamed() {
-    assertEquals("conf/x.yaml: model.kind is missing; it must be one of gpt, llama, mlp", error(""));
+    assertEquals("conf/x.yaml: model.kind is missing; it must be one of gpt, llama, mlp, cnn", error(""));
     assertEquals(
         "conf/x.yaml: batch.global is missing; it must be a whole number",
         error(Configs.MINIMAL.replace("global: 8, ", "")));

@@ -51,29 +51,115 @@ class SectionsTest {
 
   @Test
   void model() {
+    assertEquals(gpt(1, 2, 8, 16, 256, true, 0, 0, 0), Configs.gpt().model());
     assertEquals(
-        new ModelSection(ModelSection.Kind.GPT, 1, 2, 0, 8, 0, 16, 256, 10_000, false, true, List.of()),
-        Configs.gpt().model());
-    assertEquals(
-        new ModelSection(ModelSection.Kind.GPT, 3, 5, 0, 15, 0, 7, 300, 10_000, false, false, List.of()),
+        gpt(3, 5, 15, 7, 300, false, 0.1, 0.2, 1e-4),
         Configs.gptWith(
                 "model",
                 "{kind: gpt, layers: 3, heads: 5, width: 15, context: 7, vocabulary: 300, bias:"
-                    + " false}")
+                    + " false, dropout: 0.1, labelSmoothing: 0.2, zLoss: 1e-4}")
             .model());
     assertEquals(
-        new ModelSection(ModelSection.Kind.MLP, 0, 0, 0, 0, 0, 0, 256, 10_000, false, true, List.of(8)),
-        Configs.minimal().model());
+        llama(1, 2, 0, 8, 0, 16, 256, 10_000, false, 0),
+        Configs.gptWith("model", "{kind: llama, layers: 1, heads: 2, width: 8, context: 16}")
+            .model());
     assertEquals(
-        new ModelSection(
-            ModelSection.Kind.LLAMA, 3, 6, 2, 24, 40, 7, 300, 5e5, true, true, List.of()),
+        llama(3, 6, 2, 24, 40, 7, 300, 5e5, true, 0.1),
         Configs.gptWith(
                 "model",
                 "{kind: llama, layers: 3, heads: 6, keyValueHeads: 2, width: 24, intermediate: 40,"
-                    + " context: 7, vocabulary: 300, ropeTheta: 5e5, tied: true}")
+                    + " context: 7, vocabulary: 300, ropeTheta: 5e5, tied: true, dropout: 0.1}")
+            .model());
+    assertEquals(
+        images(ModelSection.Kind.MLP, List.of(8), List.of(), 5, 1, 0), Configs.minimal().model());
+    assertEquals(
+        images(ModelSection.Kind.CNN, List.of(), List.of(4, 8), 5, 1, 0),
+        Configs.minimalWith("model", "{kind: cnn, channels: [4, 8]}").model());
+    assertEquals(
+        images(ModelSection.Kind.CNN, List.of(), List.of(4, 8), 3, 2, 20),
+        Configs.minimalWith(
+                "model",
+                "{kind: cnn, channels: [4, 8], kernel: 3, imageChannels: 2, imageHeight: 20}")
             .model());
     assertEquals(
         List.of(), Configs.minimalWith("model", "{kind: mlp, hidden: []}").model().hidden());
+  }
+
+  private static ModelSection gpt(
+      int layers,
+      int heads,
+      int width,
+      int context,
+      int vocabulary,
+      boolean bias,
+      double dropout,
+      double labelSmoothing,
+      double zLoss) {
+    return new ModelSection(
+        ModelSection.Kind.GPT,
+        layers,
+        heads,
+        0,
+        width,
+        0,
+        context,
+        vocabulary,
+        10_000,
+        false,
+        bias,
+        List.of(),
+        List.of(),
+        5,
+        1,
+        0,
+        dropout,
+        labelSmoothing,
+        zLoss);
+  }
+
+  private static ModelSection llama(
+      int layers,
+      int heads,
+      int keyValueHeads,
+      int width,
+      int intermediate,
+      int context,
+      int vocabulary,
+      double ropeTheta,
+      boolean tied,
+      double dropout) {
+    return new ModelSection(
+        ModelSection.Kind.LLAMA,
+        layers,
+        heads,
+        keyValueHeads,
+        width,
+        intermediate,
+        context,
+        vocabulary,
+        ropeTheta,
+        tied,
+        true,
+        List.of(),
+        List.of(),
+        5,
+        1,
+        0,
+        dropout,
+        0,
+        0);
+  }
+
+  private static ModelSection images(
+      ModelSection.Kind kind,
+      List<Integer> hidden,
+      List<Integer> channels,
+      int kernel,
+      int imageChannels,
+      int imageHeight) {
+    return new ModelSection(
+        kind, 0, 0, 0, 0, 0, 0, 256, 10_000, false, true, hidden, channels, kernel, imageChannels,
+        imageHeight, 0, 0, 0);
   }
 
   @Test

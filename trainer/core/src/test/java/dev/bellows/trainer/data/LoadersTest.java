@@ -92,6 +92,9 @@ class LoadersTest {
           for (int i = 0; i < 3; i++) {
             samples.add(List.of(inputs[2 * i], inputs[2 * i + 1]));
             assertEquals(10 * inputs[2 * i + 1] + 2, targets[3 * i + 2]);
+            SampleOrder order = new SampleOrder(SEED, SAMPLES);
+            assertEquals(order.epoch(micro.firstSample() + i), inputs[2 * i]);
+            assertEquals(order.index(micro.firstSample() + i), inputs[2 * i + 1]);
           }
         }
       }
