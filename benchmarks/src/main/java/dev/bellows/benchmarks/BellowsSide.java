@@ -1,5 +1,7 @@
 package dev.bellows.benchmarks;
 
+import dev.bellows.models.Cnn;
+import dev.bellows.models.CnnConfig;
 import dev.bellows.models.Gpt;
 import dev.bellows.models.GptConfig;
 import dev.bellows.models.Llama;
@@ -84,6 +86,16 @@ final class BellowsSide implements TrainingSide {
   /// Our model of a shape.
   private static Model model(ModelShape shape) {
     return switch (shape) {
+      case CnnShape cnn ->
+          new Cnn(
+              new CnnConfig(
+                  1,
+                  cnn.side(),
+                  cnn.side(),
+                  cnn.firstChannels(),
+                  cnn.secondChannels(),
+                  cnn.kernel(),
+                  cnn.classes()));
       case GptShape gpt ->
           new Gpt(
               new GptConfig(

@@ -100,7 +100,7 @@ final class EngineBenchmark {
     LibtorchCalibration calibration =
         new LibtorchCalibration(starter::libtorch, options.calibration);
     LibtorchOptions best =
-        calibration.best(precision, !(shape instanceof MlpShape), Environment.instructionSets());
+        calibration.best(precision, shape.takesIds(), Environment.instructionSets());
     candidates.addAll(calibration.measured());
     for (LibtorchCalibration.Candidate candidate : candidates) {
       out.printf(Locale.ROOT, "libtorch %8.1f ms  %s%n", candidate.millis(), candidate.options());

@@ -34,7 +34,7 @@ final class EngineOptions {
 
   @Option(
       names = "--model",
-      description = "what engine trains: gpt or llama (default gpt)")
+      description = "what engine trains: gpt, llama or cnn (default gpt)")
   String model;
 
   @Option(

@@ -14,6 +14,7 @@ interface LibtorchModel {
   /// The model of `shape` over `weights`, which stay the caller's.
   static LibtorchModel of(ModelShape shape, Map<String, Tensor> weights, LibtorchOptions options) {
     return switch (shape) {
+      case CnnShape cnn -> new LibtorchCnn(cnn, weights);
       case GptShape gpt -> new LibtorchGpt(gpt, weights, options.fusedAttention());
       case LlamaShape llama -> new LibtorchLlama(llama, weights);
       case MlpShape mlp -> features -> mlp(mlp, weights, features);

@@ -2,8 +2,6 @@ package dev.bellows.benchmarks;
 
 import dev.bellows.tensor.Philox;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -20,11 +18,6 @@ record MlpShape(int inputs, int width, int hidden, int classes, int batch)
     implements ModelShape {
   /// 784-2000-2000-10 at batch 256, the MLP of issue 3.
   static final MlpShape MNIST = new MlpShape(784, 2000, 2, 10, 256);
-
-  private static final ValueLayout.OfFloat F32 =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt I32 =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   MlpShape {
     if (inputs < 1 || width < 1 || hidden < 0 || classes < 2 || batch < 1) {
@@ -111,15 +104,9 @@ record MlpShape(int inputs, int width, int hidden, int classes, int batch)
     return (float) (deviation * random.normal(index));
   }
 
-  /// Normal features, those whose index is the class modulo the classes shifted by one, so that the class can be learnt.
   @Override
   public void drawSample(MemorySegment features, MemorySegment targets, Philox random) {
-    int target = (int) random.below(0, classes);
-    targets.setAtIndex(I32, 0, target);
-    for (int i = 0; i < inputs; i++) {
-      double shift = i % classes == target ? 1 : 0;
-      features.setAtIndex(F32, i, (float) (random.normal(i + 1L) + shift));
-    }
+    FeatureSample.draw(features, targets, random, inputs, classes);
   }
 
   private Map<String, Integer> sizes() {

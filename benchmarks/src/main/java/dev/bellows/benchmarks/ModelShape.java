@@ -7,20 +7,21 @@ import java.util.List;
 /// What both sides of a comparison train: a model of given sizes, its weights by name, and the batches of its steps.
 ///
 /// A new model is one more record here, one more case in [BellowsSide#model] and one more in [LibtorchModel#of].
-sealed interface ModelShape permits GptShape, LlamaShape, MlpShape {
+sealed interface ModelShape permits CnnShape, GptShape, LlamaShape, MlpShape {
   /// Reads a shape from what [#model] and [#toString] wrote, missing sizes as in the model's default. Errors: [IllegalArgumentException].
   static ModelShape parse(String model, String sizes) {
     return switch (model) {
+      case "cnn" -> CnnShape.parse(sizes);
       case "gpt" -> GptShape.parse(sizes, GptShape.SMALL);
       case "llama" -> LlamaShape.parse(sizes);
       case "mlp" -> MlpShape.parse(sizes);
       default ->
           throw new IllegalArgumentException(
-              "there is no model called " + model + " to compare; known are gpt, llama, mlp");
+              "there is no model called " + model + " to compare; known are cnn, gpt, llama, mlp");
     };
   }
 
-  /// `gpt`, `llama` or `mlp`.
+  /// `cnn`, `gpt`, `llama` or `mlp`.
   String model();
 
   /// Every weight once, in file order.

@@ -25,6 +25,13 @@ record SoakResult(List<Sample> samples, int warmup, int steps, Optional<String> 
     return growth(SideProcess.Footprint::residentBytes);
   }
 
+  /// Bytes from the first settled sample to the last: what a single jump adds, which no trend sees. Compiled code makes some, so it may be four times a
+  /// trend's.
+  private long jump(ToLongFunction<SideProcess.Footprint> size) {
+    return size.applyAsLong(samples.getLast().footprint)
+        - size.applyAsLong(samples.get(warmup).footprint);
+  }
+
   private double growth(ToLongFunction<SideProcess.Footprint> size) {
     List<Sample> settled = samples.subList(warmup, samples.size());
     double[] x = settled.stream().mapToDouble(Sample::steps).toArray();
@@ -40,7 +47,11 @@ record SoakResult(List<Sample> samples, int warmup, int steps, Optional<String> 
   }
 
   boolean isFlat(long heapLimit, long residentLimit) {
-    return heapGrowth() <= heapLimit && residentGrowth() <= residentLimit && complaint.isEmpty();
+    return heapGrowth() <= heapLimit
+        && residentGrowth() <= residentLimit
+        && jump(SideProcess.Footprint::heapBytes) <= 4 * heapLimit
+        && jump(SideProcess.Footprint::residentBytes) <= 4 * residentLimit
+        && complaint.isEmpty();
   }
 
   /// The line that scripts read.

@@ -4,6 +4,11 @@ import java.util.List;
 
 /// A tiny model that is trained here and in libtorch. A new model is one more entry, once [ModelShape] has it.
 enum ParityCase {
+  CNN(
+      new CnnShape(9, 4, 6, 3, 5, 12),
+      new Update.AdamW(1e-2, 0.9, 0.95, 1e-3, 0.1),
+      // Windows of 9 and 36, 24 features; backward 5, and 54 of the second convolution; weight gradients over 12 images of 9 x 9 and 4 x 4.
+      List.of(9, 36, 24, 5, 54, 972, 192, 12)),
   MLP(
       new MlpShape(20, 33, 2, 7, 12),
       new Update.Sgd(0.05, 0.9, true, 0.01),

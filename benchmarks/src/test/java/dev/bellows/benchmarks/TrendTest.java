@@ -32,6 +32,13 @@ class TrendTest {
   }
 
   @Test
+  void aSingleLargeJumpIsNotFlat() {
+    SoakResult jump = soak(step -> step < 3000 ? 50 * MIB : 60 * MIB, "");
+    assertTrue(jump.residentGrowth() <= MIB, () -> "the trend is " + jump.residentGrowth());
+    assertFalse(jump.isFlat(MIB, MIB));
+  }
+
+  @Test
   void aLeakedBufferIsNotFlat() {
     SoakResult leak = soak(step -> MIB, "3 buffers were never released, bytes by category: …");
     assertEquals(3, leak.leakedBuffers());
