@@ -99,12 +99,7 @@ final class BellowsSide implements TrainingSide {
       case GptShape gpt ->
           new Gpt(
               new GptConfig(
-                  gpt.layers(),
-                  gpt.heads(),
-                  gpt.width(),
-                  gpt.context(),
-                  gpt.vocabulary(),
-                  true));
+                  gpt.layers(), gpt.heads(), gpt.width(), gpt.context(), gpt.vocabulary(), true));
       case LlamaShape llama ->
           new Llama(
               new LlamaConfig(

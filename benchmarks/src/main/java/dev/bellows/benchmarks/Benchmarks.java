@@ -28,10 +28,14 @@ public final class Benchmarks {
   private static final Map<String, Benchmark> BY_NAME =
       new TreeMap<>(
           Map.of(
-              "engine", (arguments, out) -> comparison("engine", arguments, out),
-              "mlp", (arguments, out) -> comparison("mlp", arguments, out),
-              "soak", Benchmarks::soak,
-              "kernels", Benchmarks::kernels));
+              "engine",
+              (arguments, out) -> comparison("engine", arguments, out),
+              "mlp",
+              (arguments, out) -> comparison("mlp", arguments, out),
+              "soak",
+              Benchmarks::soak,
+              "kernels",
+              Benchmarks::kernels));
 
   private Benchmarks() {}
 
@@ -77,8 +81,7 @@ public final class Benchmarks {
 
   private static int kernels(String[] arguments, PrintStream out) throws IOException {
     KernelOptions options = new KernelOptions();
-    return parsed(
-        "kernels", options, arguments, out, to -> new KernelBenchmark(options, to).run());
+    return parsed("kernels", options, arguments, out, to -> new KernelBenchmark(options, to).run());
   }
 
   /// Fills `options` from `arguments`, then prints the help or runs.

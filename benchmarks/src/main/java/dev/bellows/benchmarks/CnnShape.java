@@ -14,8 +14,7 @@ import java.util.Map;
 /// @param kernel side of both kernels, odd
 /// @param classes classes to tell apart
 /// @param batch samples of one step
-record CnnShape(
-    int side, int firstChannels, int secondChannels, int kernel, int classes, int batch)
+record CnnShape(int side, int firstChannels, int secondChannels, int kernel, int classes, int batch)
     implements ModelShape {
   /// For images of handwritten digits.
   static final CnnShape MNIST = new CnnShape(28, 32, 64, 5, 10, 64);
@@ -29,8 +28,8 @@ record CnnShape(
         || classes < 2
         || batch < 1) {
       throw new IllegalArgumentException(
-          "a CNN needs images of 4 x 4 or more, an odd kernel, positive sizes and 2 or more classes,"
-              + " not "
+          "a CNN needs images of 4 x 4 or more, an odd kernel, positive sizes and 2 or more"
+              + " classes, not "
               + Sizes.text(sizes(side, firstChannels, secondChannels, kernel, classes, batch)));
     }
   }

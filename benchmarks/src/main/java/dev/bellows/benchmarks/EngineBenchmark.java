@@ -156,16 +156,16 @@ final class EngineBenchmark {
     Map<Entrant, EngineResult.Side> results = new EnumMap<>(Entrant.class);
     sides.forEach(
         (entrant, side) ->
-          results.put(
-              entrant,
-              new EngineResult.Side(
-                  side.description(),
-                  settings(entrant, peers),
-                  losses.get(entrant),
-                  turns.get(entrant),
-                  peaks.get(entrant),
-                  side.allocation(Math.max(1, options.steps)),
-                  side.productRate(options.rateMillis))));
+            results.put(
+                entrant,
+                new EngineResult.Side(
+                    side.description(),
+                    settings(entrant, peers),
+                    losses.get(entrant),
+                    turns.get(entrant),
+                    peaks.get(entrant),
+                    side.allocation(Math.max(1, options.steps)),
+                    side.productRate(options.rateMillis))));
     return new EngineResult(shape, results);
   }
 

@@ -32,9 +32,7 @@ final class EngineOptions {
               + " (of engine), mnist (of mlp)")
   String shape;
 
-  @Option(
-      names = "--model",
-      description = "what engine trains: gpt, llama or cnn (default gpt)")
+  @Option(names = "--model", description = "what engine trains: gpt, llama or cnn (default gpt)")
   String model;
 
   @Option(
@@ -92,8 +90,8 @@ final class EngineOptions {
       names = "--bf16-tolerance",
       defaultValue = "0.00390625",
       description =
-          "largest difference of the two losses in bf16, as a share of the loss; libtorch's autocast"
-              + " rounds each log-probability to bf16, 1/256 (default ${DEFAULT-VALUE})")
+          "largest difference of the two losses in bf16, as a share of the loss; libtorch's"
+              + " autocast rounds each log-probability to bf16, 1/256 (default ${DEFAULT-VALUE})")
   double bf16Tolerance;
 
   @Option(

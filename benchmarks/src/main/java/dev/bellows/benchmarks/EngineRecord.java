@@ -39,7 +39,10 @@ record EngineRecord(
     record.put("stepsPerTurn", options.steps);
     record.put("warmupSteps", options.warmup);
     Map<String, Object> sides = new LinkedHashMap<>();
-    result.sides().keySet().forEach(entrant -> sides.put(entrant.toString(), side(result, entrant)));
+    result
+        .sides()
+        .keySet()
+        .forEach(entrant -> sides.put(entrant.toString(), side(result, entrant)));
     record.put("sides", sides);
     record.put("jvmFlags", Environment.jvmFlags());
     record.put("environment", environment);

@@ -96,8 +96,7 @@ record EngineReport(
     line.add(text(prefix + "ours_ms=%.1f", mine.millis()));
     line.add(text(prefix + "theirs_ms=%.1f", peer.millis()));
     if (!candidates.getOrDefault(theirs, List.of()).isEmpty()) {
-      line.add(
-          text(prefix + "theirs_shipped_ms=%.1f", candidates.get(theirs).getFirst().millis()));
+      line.add(text(prefix + "theirs_shipped_ms=%.1f", candidates.get(theirs).getFirst().millis()));
     }
     line.add(text(prefix + "ours_cpu_ms=%.1f", mine.processorMillis()));
     line.add(text(prefix + "theirs_cpu_ms=%.1f", peer.processorMillis()));
@@ -105,8 +104,7 @@ record EngineReport(
     line.add(text(prefix + "rss_ratio=%.3f", result.memoryRatio(ours)));
     line.add(prefix + "ours_rss_mib=" + (mine.peakBytes() >> 20));
     line.add(prefix + "theirs_rss_mib=" + (peer.peakBytes() >> 20));
-    line.add(
-        text(prefix + "heap_bytes_per_step=%.0f", mine.allocation().heapBytesPerStep()));
+    line.add(text(prefix + "heap_bytes_per_step=%.0f", mine.allocation().heapBytesPerStep()));
     line.add(
         text(
             prefix + "native_allocations_per_step=%.2f",

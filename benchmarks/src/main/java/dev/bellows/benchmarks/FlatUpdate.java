@@ -35,8 +35,7 @@ final class FlatUpdate implements AutoCloseable {
           case Update.Sgd sgd -> 1;
         };
     for (int i = 0; i < count; i++) {
-      Tensor state =
-          backend.allocate(DType.F32, store.values().shape(), Category.OPTIMIZER);
+      Tensor state = backend.allocate(DType.F32, store.values().shape(), Category.OPTIMIZER);
       backend.fill(state, 0);
       states.add(state);
     }

@@ -82,7 +82,8 @@ final class KernelBenchmark {
 
   /// JMH's results by kernel. Its own lines go to `kernels.log`.
   private Map<String, RunResult> measure(List<TimedKernel> kernels) throws IOException {
-    // Two benchmarks at a time disturb each other; that is the caller's to avoid, and a stale lock file is not.
+    // Two benchmarks at a time disturb each other; that is the caller's to avoid, and a stale lock
+    // file is not.
     System.setProperty("jmh.ignoreLock", "true");
     Files.createDirectories(options.common.output);
     ChainedOptionsBuilder builder =
@@ -107,7 +108,9 @@ final class KernelBenchmark {
       return results;
     } catch (RunnerException e) {
       throw new IOException(
-          "JMH could not measure a kernel; " + options.common.output.resolve("kernels.log") + " says why",
+          "JMH could not measure a kernel; "
+              + options.common.output.resolve("kernels.log")
+              + " says why",
           e);
     }
   }

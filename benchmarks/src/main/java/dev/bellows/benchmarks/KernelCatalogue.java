@@ -174,7 +174,8 @@ final class KernelCatalogue {
   private void attention() {
     int headWidth = shape.width() / shape.heads();
     Attention spec =
-        new Attention(shape.batch(), shape.context(), shape.heads(), shape.heads(), headWidth, true);
+        new Attention(
+            shape.batch(), shape.context(), shape.heads(), shape.heads(), headWidth, true);
     double product = (double) rows * width * (shape.context() + 1);
     double elements = (double) rows * width;
     long scores = rows * shape.heads();

@@ -11,8 +11,7 @@ import picocli.CommandLine.Option;
         "Times each kernel of a GPT's step by JMH and prints its share of the limit that memory or"
             + " products set, measured in the same run.")
 final class KernelOptions {
-  private static final String TINY =
-      "layers=1,heads=2,width=32,context=16,batch=2,vocabulary=50";
+  private static final String TINY = "layers=1,heads=2,width=32,context=16,batch=2,vocabulary=50";
 
   @Mixin CommonOptions common;
 

@@ -15,8 +15,7 @@ final class LibtorchAdamW implements LibtorchOptimizer {
 
   static LibtorchAdamW of(Update.AdamW update, List<Entry> weights) {
     AdamW adamW =
-        new AdamW(
-            LibtorchOptimizer.tensors(weights, true), options(update, update.weightDecay()));
+        new AdamW(LibtorchOptimizer.tensors(weights, true), options(update, update.weightDecay()));
     adamW.add_param_group(
         new OptimizerParamGroup(LibtorchOptimizer.tensors(weights, false), options(update, 0)));
     return new LibtorchAdamW(adamW);

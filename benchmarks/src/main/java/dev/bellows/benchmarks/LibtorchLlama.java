@@ -39,8 +39,7 @@ final class LibtorchLlama implements LibtorchModel {
     Tensor x = torch.embedding(weight("model.embed_tokens"), ids);
     for (int layer = 0; layer < shape.layers(); layer++) {
       String block = "model.layers." + layer + ".";
-      Tensor packed =
-          linear(norm(x, block + "input_layernorm"), block + "self_attn.qkv_proj");
+      Tensor packed = linear(norm(x, block + "input_layernorm"), block + "self_attn.qkv_proj");
       x = x.add(linear(attention(packed), block + "self_attn.o_proj"));
       Tensor hidden =
           linear(norm(x, block + "post_attention_layernorm"), block + "mlp.gate_up_proj");

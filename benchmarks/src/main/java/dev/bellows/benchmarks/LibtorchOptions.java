@@ -11,10 +11,7 @@ import java.util.Map;
 /// @param fusedAdamW `_fused_adamw_` instead of `torch::optim::AdamW`
 /// @param autocast libtorch's own bf16 autocast around the forward pass
 record LibtorchOptions(
-    Map<String, String> environment,
-    boolean fusedAttention,
-    boolean fusedAdamW,
-    boolean autocast) {
+    Map<String, String> environment, boolean fusedAttention, boolean fusedAdamW, boolean autocast) {
   /// libtorch as it comes, in fp32, on the given number of threads.
   static final LibtorchOptions AS_SHIPPED = new LibtorchOptions(Map.of(), true, false, false);
 

@@ -100,7 +100,8 @@ final class LibtorchSide implements TrainingSide {
     if (!options.autocast()) {
       return torch.cross_entropy_loss(rows(batch), targets.get(batch));
     }
-    // What Python's `with torch.autocast("cpu", torch.bfloat16)` does around the forward pass: weights are cast once, and the casts are
+    // What Python's `with torch.autocast("cpu", torch.bfloat16)` does around the forward pass:
+    // weights are cast once, and the casts are
     // dropped at the end.
     torch.set_autocast_dtype(torch.DeviceType.CPU, torch.ScalarType.BFloat16);
     torch.set_autocast_cache_enabled(true);

@@ -161,8 +161,7 @@ record LlamaShape(
   }
 
   private Map<String, Integer> sizes() {
-    return sizes(
-        layers, heads, keyValueHeads, width, intermediate, context, batch, vocabulary);
+    return sizes(layers, heads, keyValueHeads, width, intermediate, context, batch, vocabulary);
   }
 
   private static Map<String, Integer> sizes(

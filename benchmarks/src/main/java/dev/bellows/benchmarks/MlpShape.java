@@ -14,8 +14,7 @@ import java.util.Map;
 /// @param hidden hidden layers
 /// @param classes classes to tell apart
 /// @param batch samples of one step
-record MlpShape(int inputs, int width, int hidden, int classes, int batch)
-    implements ModelShape {
+record MlpShape(int inputs, int width, int hidden, int classes, int batch) implements ModelShape {
   /// 784-2000-2000-10 at batch 256, the MLP of issue 3.
   static final MlpShape MNIST = new MlpShape(784, 2000, 2, 10, 256);
 

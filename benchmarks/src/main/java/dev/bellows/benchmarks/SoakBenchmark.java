@@ -14,8 +14,7 @@ import java.util.Optional;
 /// or when a buffer was never released.
 final class SoakBenchmark {
   /// The heap is touched at the start, so that what the resident size grows by later is native memory.
-  private static final List<String> HEAP =
-      List.of("-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch");
+  private static final List<String> HEAP = List.of("-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch");
 
   private final SoakOptions options;
   private final GptShape shape;
@@ -44,8 +43,7 @@ final class SoakBenchmark {
       Files.deleteIfExists(log);
       out.println("model: " + shape + ", " + options.steps + " steps");
       SideStarter starter = new SideStarter(shape, work.path(), options.common.threads, log);
-      List<String> own =
-          List.of("backend=" + options.common.backend, "micro=" + shape.batch());
+      List<String> own = List.of("backend=" + options.common.backend, "micro=" + shape.batch());
       try (SideProcess side = starter.bellows(HEAP, own)) {
         return soak(side, environment);
       }
@@ -68,8 +66,7 @@ final class SoakBenchmark {
     Optional<String> complaint = side.end();
     SoakResult result = new SoakResult(samples, options.samples / 4, options.steps, complaint);
     boolean flat = result.isFlat(options.heapLimit, options.residentLimit);
-    double median =
-        EngineResult.median(millis.stream().mapToDouble(Double::doubleValue).toArray());
+    double median = EngineResult.median(millis.stream().mapToDouble(Double::doubleValue).toArray());
     String line = result.line(flat, allocation, median);
     explain(result);
     out.println(line);

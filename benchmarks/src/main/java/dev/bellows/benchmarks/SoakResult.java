@@ -60,10 +60,10 @@ record SoakResult(List<Sample> samples, int warmup, int steps, Optional<String> 
     SideProcess.Footprint last = samples.getLast().footprint;
     return String.format(
         Locale.ROOT,
-        "BENCH soak flat=%s steps=%d ms_per_step=%.2f heap_growth_bytes=%.0f resident_growth_bytes=%.0f"
-            + " heap_first_mib=%.2f heap_last_mib=%.2f resident_first_mib=%.2f"
-            + " resident_last_mib=%.2f leaked_buffers=%d heap_bytes_per_step=%.0f"
-            + " native_allocations_per_step=%.2f",
+        "BENCH soak flat=%s steps=%d ms_per_step=%.2f heap_growth_bytes=%.0f"
+            + " resident_growth_bytes=%.0f heap_first_mib=%.2f heap_last_mib=%.2f"
+            + " resident_first_mib=%.2f resident_last_mib=%.2f leaked_buffers=%d"
+            + " heap_bytes_per_step=%.0f native_allocations_per_step=%.2f",
         flat,
         steps,
         millis,

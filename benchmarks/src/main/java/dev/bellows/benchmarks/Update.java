@@ -6,8 +6,7 @@ sealed interface Update {
   Update BENCHMARK = new AdamW(1e-3, 0.9, 0.95, 1e-8, 0.1);
 
   /// AdamW; `weightDecay` applies to matrices only.
-  record AdamW(
-      double learningRate, double beta1, double beta2, double epsilon, double weightDecay)
+  record AdamW(double learningRate, double beta1, double beta2, double epsilon, double weightDecay)
       implements Update {}
 
   /// SGD with momentum; `weightDecay` applies to matrices only.

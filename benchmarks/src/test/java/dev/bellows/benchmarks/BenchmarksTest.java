@@ -83,8 +83,7 @@ class BenchmarksTest {
   }
 
   @Test
-  void aPrecisionThatTheBackendLacksIsRefusedInOneSentence() {
-    // The oracle of the CPU backend multiplies F32 and F64 only; every other backend of this machine may have BF16.
+  void anUnknownPrecisionIsRefusedInOneSentence() {
     assertEquals(2, run("engine", "--precision", "f16"));
     assertTrue(
         errors.toString(StandardCharsets.UTF_8).contains("fp32, bf16 or both, not f16"),

@@ -31,8 +31,8 @@ final class LibtorchOracle {
     System.exit(0);
   }
 
-  private static void observe(
-      ParityCase parity, LibtorchOptions options, Path folder, String name) throws IOException {
+  private static void observe(ParityCase parity, LibtorchOptions options, Path folder, String name)
+      throws IOException {
     EngineInputs inputs = new EngineInputs(parity.shape(), folder.resolve(parity.name()));
     try (LibtorchSide side =
         new LibtorchSide(parity.shape(), inputs, 2, options, parity.update())) {

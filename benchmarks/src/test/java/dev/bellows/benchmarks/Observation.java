@@ -43,8 +43,7 @@ record Observation(
     }
   }
 
-  private static void write(DataOutputStream out, Map<String, float[]> tensors)
-      throws IOException {
+  private static void write(DataOutputStream out, Map<String, float[]> tensors) throws IOException {
     out.writeInt(tensors.size());
     for (Map.Entry<String, float[]> tensor : tensors.entrySet()) {
       out.writeUTF(tensor.getKey());

@@ -7,7 +7,8 @@ enum ParityCase {
   CNN(
       new CnnShape(9, 4, 6, 3, 5, 12),
       new Update.AdamW(1e-2, 0.9, 0.95, 1e-3, 0.1),
-      // Windows of 9 and 36, 24 features; backward 5, and 54 of the second convolution; weight gradients over 12 images of 9 x 9 and 4 x 4.
+      // Windows of 9 and 36, 24 features; backward 5, and 54 of the second convolution; weight
+      // gradients over 12 images of 9 x 9 and 4 x 4.
       List.of(9, 36, 24, 5, 54, 972, 192, 12)),
   MLP(
       new MlpShape(20, 33, 2, 7, 12),
@@ -16,10 +17,12 @@ enum ParityCase {
       List.of(20, 33, 33, 7, 33, 12)),
   GPT(
       new GptShape(2, 3, 48, 17, 4, 29),
-      // An epsilon far above the rounding errors of the gradients: with 1e-8 AdamW turns gradients that are zero but for rounding, such as those of the keys'
+      // An epsilon far above the rounding errors of the gradients: with 1e-8 AdamW turns gradients
+      // that are zero but for rounding, such as those of the keys'
       // biases, into whole steps of either sign.
       new Update.AdamW(1e-3, 0.9, 0.95, 1e-3, 0.1),
-      // Each of two blocks forward: norm, qkv, scores, values, projection, norm, MLP in and out; the same backward, where the inner sizes are the outer ones;
+      // Each of two blocks forward: norm, qkv, scores, values, projection, norm, MLP in and out;
+      // the same backward, where the inner sizes are the outer ones;
       // the head 48 and 29; weight gradients 68 rows.
       List.of(
           48, 48, 16, 17, 48, 48, 48, 192, 48, 48, 16, 17, 48, 48, 48, 192, 48, 48, 29, 48, 48, 192,

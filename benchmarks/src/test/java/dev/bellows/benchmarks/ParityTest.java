@@ -176,12 +176,8 @@ class ParityTest {
 
   @Test
   void twoMicroBatchesAreOneBatch() throws IOException {
-    Observation ours = ours(
-            ParityCase.GPT,
-            SEED,
-            "cpu",
-            ParityCase.GPT.shape().batch() / 2,
-            SidePrecision.FP32);
+    Observation ours =
+        ours(ParityCase.GPT, SEED, "cpu", ParityCase.GPT.shape().batch() / 2, SidePrecision.FP32);
     Observation theirs = THEIRS.get(ParityCase.GPT);
     double tolerance = ParityCase.GPT.tolerance();
     assertClose("logits", theirs.logits(), ours.logits(), tolerance);
@@ -204,7 +200,8 @@ class ParityTest {
   void libtorchsAutocastIsBf16OfTheSameModel() throws IOException {
     Observation autocast = Observation.read(folder.resolve("autocast.bin"));
     float[] exact = THEIRS.get(ParityCase.GPT).losses();
-    // A log-probability rounded to bf16 is off by up to 2^-9 of itself; the other half is for what came before.
+    // A log-probability rounded to bf16 is off by up to 2^-9 of itself; the other half is for what
+    // came before.
     assertClose("autocast losses", exact, autocast.losses(), 0x1p-8);
     double distance = distance(exact, autocast.losses());
     assertTrue(
@@ -215,8 +212,7 @@ class ParityTest {
   @EnumSource
   void ourBf16IsNear(ParityCase parity) throws IOException {
     assumeTrue(CommandsTest.cpuHasBf16(), "this processor has no BF16 products");
-    Observation ours =
-        ours(parity, SEED, "cpu", parity.shape().batch(), SidePrecision.BF16);
+    Observation ours = ours(parity, SEED, "cpu", parity.shape().batch(), SidePrecision.BF16);
     float[] exact = THEIRS.get(parity).losses();
     assertClose("bf16 losses", exact, ours.losses(), 0x1p-8);
     double distance = distance(exact, ours.losses());
@@ -230,7 +226,9 @@ class ParityTest {
     double distance = distance(THEIRS.get(ParityCase.GPT).logits(), other.logits());
     assertTrue(
         distance > 1000 * ParityCase.GPT.tolerance(),
-        "seeds 1 and 2 give logits that differ by " + distance + ", so the comparison could not fail");
+        "seeds 1 and 2 give logits that differ by "
+            + distance
+            + ", so the comparison could not fail");
   }
 
   private static void assertClose(String what, float[] expected, float[] actual, double tolerance) {
