@@ -12,24 +12,23 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/// The initial weights and the batches that both sides train on, as raw little-endian files, a pure function of shape and seed.
+/// The initial weights and the batches that all sides train on, as raw little-endian files, a pure function of shape and seed.
 ///
-/// `weights.f32` holds [GptShape#weights] one after the other. `tokens.i32` holds [#BATCHES] batches; each is inputs [batch, context]
-/// and then targets [batch, context]. Step `s` trains on batch `s mod BATCHES`.
+/// `weights.f32` holds [ModelShape#weights] one after the other. `batches.bin` holds [#BATCHES] batches of four-byte elements; each is inputs
+/// (I32 ids or F32 features, sample after sample) and then I32 targets. Step `s` trains on batch `s mod BATCHES`.
 final class EngineInputs {
   /// Different batches in the file.
   static final int BATCHES = 8;
 
   private static final ValueLayout.OfFloat F32 =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt I32 =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final int ELEMENT = 4;
 
-  private final GptShape shape;
+  private final ModelShape shape;
   private final Path folder;
 
   /// Inputs for `shape` in `folder`, already written or to be written.
-  EngineInputs(GptShape shape, Path folder) {
+  EngineInputs(ModelShape shape, Path folder) {
     this.shape = shape;
     this.folder = folder;
   }
@@ -39,64 +38,57 @@ final class EngineInputs {
     Files.createDirectories(folder);
     Philox root = Philox.of(seed, Philox.Purpose.TEST);
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment weights = map(arena, "weights.f32", shape.weightCount() * 4, true);
-      for (GptShape.Weight weight : shape.weights()) {
-        fill(weights, weight, root.derive(weight.name()));
+      MemorySegment weights = map(arena, "weights.f32", weightBytes(), true);
+      for (Weight weight : shape.weights()) {
+        Philox random = root.derive(weight.name());
+        for (long i = 0; i < weight.elements(); i++) {
+          weights.setAtIndex(F32, weight.offset() + i, shape.firstValue(weight, random, i));
+        }
       }
-      MemorySegment tokens = map(arena, "tokens.i32", BATCHES * 2 * shape.tokens() * 4, true);
-      for (long sequence = 0; sequence < (long) BATCHES * shape.batch(); sequence++) {
-        fillSequence(tokens, sequence, root.derive("tokens").derive(sequence));
+      MemorySegment batches = map(arena, "batches.bin", BATCHES * batchBytes(), true);
+      Philox samples = root.derive("samples");
+      for (int batch = 0; batch < BATCHES; batch++) {
+        for (int sample = 0; sample < shape.batch(); sample++) {
+          shape.drawSample(
+              part(inputs(batches, batch), sample, shape.inputsPerSample()),
+              part(targets(batches, batch), sample, shape.rowsPerSample()),
+              samples.derive((long) batch * shape.batch() + sample));
+        }
       }
     }
   }
 
-  /// GPT-2's deviations; biases and norms get noise too, so that a wrong one shows in the loss.
-  private void fill(MemorySegment weights, GptShape.Weight weight, Philox random) {
-    boolean norm = weight.name().contains("ln_") && weight.name().endsWith(".weight");
-    double deviation =
-        weight.name().endsWith("c_proj.weight") ? 0.02 / Math.sqrt(2.0 * shape.layers()) : 0.02;
-    for (long i = 0; i < weight.elements(); i++) {
-      weights.setAtIndex(
-          F32, weight.offset() + i, (float) ((norm ? 1 : 0) + deviation * random.normal(i)));
-    }
+  private static MemorySegment part(MemorySegment all, int sample, long elements) {
+    return all.asSlice(sample * elements * ELEMENT, elements * ELEMENT);
   }
 
-  /// A sequence that can be learnt: mostly `next = 3·token + 1`, one token in four drawn at random.
-  private void fillSequence(MemorySegment tokens, long sequence, Philox random) {
-    int context = shape.context();
-    long batch = sequence / shape.batch();
-    long inputs = batch * 2 * shape.tokens() + sequence % shape.batch() * context;
-    long targets = inputs + shape.tokens();
-    int token = (int) random.below(0, shape.vocabulary());
-    for (int t = 0; t < context; t++) {
-      tokens.setAtIndex(I32, inputs + t, token);
-      boolean drawn = random.below(2L * t + 1, 4) == 0;
-      token =
-          drawn
-              ? (int) random.below(2L * t + 2, shape.vocabulary())
-              : (int) ((3L * token + 1) % shape.vocabulary());
-      tokens.setAtIndex(I32, targets + t, token);
-    }
+  private long weightBytes() {
+    return shape.weightCount() * ELEMENT;
+  }
+
+  private long batchBytes() {
+    return (shape.inputCount() + shape.rows()) * ELEMENT;
   }
 
   /// All weights, mapped read-only for the life of `arena`.
   MemorySegment weights(Arena arena) throws IOException {
-    return map(arena, "weights.f32", shape.weightCount() * 4, false);
+    return map(arena, "weights.f32", weightBytes(), false);
   }
 
   /// All batches, mapped read-only for the life of `arena`.
-  MemorySegment tokens(Arena arena) throws IOException {
-    return map(arena, "tokens.i32", BATCHES * 2 * shape.tokens() * 4, false);
+  MemorySegment batches(Arena arena) throws IOException {
+    return map(arena, "batches.bin", BATCHES * batchBytes(), false);
   }
 
-  /// The inputs [batch · context] of the batch of `step` in what [#tokens] returned.
-  MemorySegment inputs(MemorySegment tokens, long step) {
-    return tokens.asSlice(step % BATCHES * 2 * shape.tokens() * 4, shape.tokens() * 4);
+  /// The inputs of the batch of `step` in what [#batches] returned.
+  MemorySegment inputs(MemorySegment batches, long step) {
+    return batches.asSlice(step % BATCHES * batchBytes(), shape.inputCount() * ELEMENT);
   }
 
-  /// The targets [batch · context] of the batch of `step` in what [#tokens] returned.
-  MemorySegment targets(MemorySegment tokens, long step) {
-    return tokens.asSlice((step % BATCHES * 2 + 1) * shape.tokens() * 4, shape.tokens() * 4);
+  /// The targets of the batch of `step` in what [#batches] returned.
+  MemorySegment targets(MemorySegment batches, long step) {
+    long start = step % BATCHES * batchBytes() + shape.inputCount() * ELEMENT;
+    return batches.asSlice(start, shape.rows() * ELEMENT);
   }
 
   private MemorySegment map(Arena arena, String name, long bytes, boolean write)
@@ -116,7 +108,15 @@ final class EngineInputs {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       if (channel.size() != bytes) {
         throw new IOException(
-            file + " holds " + channel.size() + " bytes, a GPT with " + shape + " needs " + bytes);
+            file
+                + " holds "
+                + channel.size()
+                + " bytes, the model "
+                + shape.model()
+                + " with "
+                + shape
+                + " needs "
+                + bytes);
       }
       return channel.map(MapMode.READ_ONLY, 0, bytes, arena);
     }

@@ -1,37 +1,47 @@
 package dev.bellows.benchmarks;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/// The command line of `bench engine`. Filled by picocli.
+/// The command line of `bench engine` and `bench mlp`. Filled by picocli.
 @Command(
-    name = "engine",
     mixinStandardHelpOptions = true,
     description =
-        "Trains the same GPT here and in libtorch, alternating, and prints the ratio of their"
+        "Trains the same model here and in libtorch, alternating, and prints the ratio of their"
             + " speeds.")
 final class EngineOptions {
+  private final String benchmark;
+
+  /// Options of `benchmark`: `engine` trains a GPT, `mlp` an MLP.
+  EngineOptions(String benchmark) {
+    this.benchmark = benchmark;
+  }
+
+  @Mixin CommonOptions common;
+
   @Option(
       names = "--shape",
       defaultValue = "",
-      description = "sizes that differ from the default, such as layers=2,width=64")
+      description =
+          "sizes that differ from the default, such as layers=2,width=64, or a preset: small, gpt2"
+              + " (of engine), mnist (of mlp)")
   String shape;
 
-  @Option(
-      names = "--threads",
-      defaultValue = "2",
-      description = "compute threads of each side (default ${DEFAULT-VALUE})")
-  int threads;
+  @Option(names = "--model", description = "what engine trains: gpt, llama or cnn (default gpt)")
+  String model;
 
   @Option(
-      names = "--backend",
-      defaultValue = "cpu",
-      description = "our backend (default ${DEFAULT-VALUE})")
-  String backend;
+      names = "--precision",
+      defaultValue = "both",
+      description =
+          "fp32, bf16 (ours against the better of libtorch's fp32 and its bf16 autocast) or both"
+              + " (default ${DEFAULT-VALUE})")
+  String precision;
 
   @Option(
       names = "--micro",
@@ -73,14 +83,22 @@ final class EngineOptions {
   @Option(
       names = "--tolerance",
       defaultValue = "1e-4",
-      description = "largest difference of the two losses (default ${DEFAULT-VALUE})")
+      description = "largest difference of the two losses in fp32 (default ${DEFAULT-VALUE})")
   double tolerance;
 
   @Option(
-      names = "--seed",
-      defaultValue = "1",
-      description = "of weights and batches (default ${DEFAULT-VALUE})")
-  long seed;
+      names = "--bf16-tolerance",
+      defaultValue = "0.00390625",
+      description =
+          "largest difference of the two losses in bf16, as a share of the loss; libtorch's"
+              + " autocast rounds each log-probability to bf16, 1/256 (default ${DEFAULT-VALUE})")
+  double bf16Tolerance;
+
+  @Option(
+      names = "--rate-millis",
+      defaultValue = "100",
+      description = "shortest loop that measures a product rate (default ${DEFAULT-VALUE})")
+  int rateMillis;
 
   @Option(
       names = "--profile",
@@ -88,21 +106,36 @@ final class EngineOptions {
       description = "also say where our milliseconds go")
   boolean profile;
 
-  @Option(
-      names = "--output",
-      defaultValue = "target/bench",
-      description = "folder of the JSON record (default ${DEFAULT-VALUE})")
-  Path output;
+  /// `engine` or `mlp`.
+  String benchmark() {
+    return benchmark;
+  }
 
-  GptShape gptShape() {
-    return GptShape.parse(shape, GptShape.SMALL);
+  ModelShape modelShape() {
+    String standard = benchmark.equals("mlp") ? "mlp" : "gpt";
+    return ModelShape.parse(model == null ? standard : model, shape);
+  }
+
+  /// The processes of this comparison, in the order of their turns. Errors: [IllegalArgumentException] for an unknown precision.
+  List<Entrant> entrants() {
+    return switch (precision) {
+      case "fp32" -> List.of(Entrant.THEIRS_FP32, Entrant.OURS_FP32);
+      case "bf16" -> List.of(Entrant.THEIRS_FP32, Entrant.THEIRS_BF16, Entrant.OURS_BF16);
+      case "both" -> Arrays.asList(Entrant.values());
+      default ->
+          throw new IllegalArgumentException(
+              "the precision is fp32, bf16 or both, not " + precision);
+    };
   }
 
   /// Arguments of our side's process.
-  List<String> bellowsArguments(Optional<Path> profileFile) {
+  List<String> bellowsArguments(SidePrecision side, Optional<String> profileFile) {
     List<String> arguments =
         new ArrayList<>(
-            List.of("backend=" + backend, "micro=" + (micro == 0 ? gptShape().batch() : micro)));
+            List.of(
+                "backend=" + common.backend,
+                "micro=" + (micro == 0 ? modelShape().batch() : micro),
+                "precision=" + side));
     profileFile.ifPresent(file -> arguments.add("profile=" + file));
     return arguments;
   }

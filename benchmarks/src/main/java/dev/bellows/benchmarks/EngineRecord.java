@@ -1,67 +1,61 @@
 package dev.bellows.benchmarks;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.ZoneOffset;
-import java.time.ZonedDateTime;
-import java.time.format.DateTimeFormatter;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
-/// The JSON record of a run of `bench engine`: options, environment and every single measurement.
+/// The JSON record of a comparison: options, environment and every single measurement.
 ///
 /// @param options command line
 /// @param environment machine, Java, sources
-/// @param peer libtorch's settings
-/// @param candidates what the calibration tried
+/// @param candidates what the calibration of each libtorch side tried
 record EngineRecord(
     EngineOptions options,
     Map<String, Object> environment,
-    LibtorchOptions peer,
-    List<LibtorchCalibration.Candidate> candidates) {
-  private static final ObjectMapper JSON =
-      new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+    Map<Entrant, List<LibtorchCalibration.Candidate>> candidates) {
 
-  /// Writes `engine-TIME.json` to the output folder and returns its path.
-  Path write(EngineResult result) throws IOException {
+  /// Writes it to the output folder and returns its path.
+  Path write(EngineResult result, EngineReport report) throws IOException {
     Map<String, Object> record = new LinkedHashMap<>();
-    record.put("benchmark", "engine");
-    record.put("line", result.benchLine(options, candidates));
-    record.put("ratio", result.ratio());
-    record.put("ratios", result.ratios());
-    record.put("lossDifference", result.lossDifference());
-    record.put("peakShare", result.peakShare());
-    record.put("model", result.shape().toString());
+    record.put("benchmark", options.benchmark());
+    record.put("line", report.line());
+    for (Entrant ours : result.ours()) {
+      Map<String, Object> comparison = new LinkedHashMap<>();
+      comparison.put("rival", result.rival(ours).toString());
+      comparison.put("ratio", result.ratio(ours));
+      comparison.put("ratios", result.ratios(ours));
+      comparison.put("lossDifference", result.lossDifference(ours));
+      comparison.put("memoryRatio", result.memoryRatio(ours));
+      comparison.put("peakShare", result.peakShare(ours));
+      record.put(ours.precision().toString(), comparison);
+    }
+    record.put("model", result.shape().model());
+    record.put("shape", result.shape().toString());
     record.put("flopsPerStep", result.shape().flopsPerStep());
-    record.put("threads", options.threads);
-    record.put("seed", options.seed);
+    record.put("threads", options.common.threads);
+    record.put("seed", options.common.seed);
     record.put("stepsPerTurn", options.steps);
     record.put("warmupSteps", options.warmup);
-    record.put(
-        "ours",
-        side(result, result.ours(), String.join(" ", options.bellowsArguments(Optional.empty()))));
-    record.put("theirs", side(result, result.theirs(), peer.toString()));
-    record.put("calibration", candidates.stream().map(EngineRecord::candidate).toList());
+    Map<String, Object> sides = new LinkedHashMap<>();
+    result
+        .sides()
+        .keySet()
+        .forEach(entrant -> sides.put(entrant.toString(), side(result, entrant)));
+    record.put("sides", sides);
     record.put("jvmFlags", Environment.jvmFlags());
     record.put("environment", environment);
-    String time =
-        ZonedDateTime.now(ZoneOffset.UTC).format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"));
-    Path file = options.output.resolve("engine-" + time + ".json");
-    JSON.writeValue(file.toFile(), record);
-    return file;
+    return JsonRecord.write(options.benchmark(), options.common.output, record);
   }
 
-  private static Map<String, Object> side(
-      EngineResult result, EngineResult.Side side, String settings) {
+  private Map<String, Object> side(EngineResult result, Entrant entrant) {
+    EngineResult.Side side = result.side(entrant);
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put("description", side.description());
-    facts.put("settings", settings);
+    facts.put("settings", side.settings());
     facts.put("medianMillis", side.millis());
-    facts.put("tokensPerSecond", result.tokensPerSecond(side));
+    facts.put("rowsPerSecond", result.rowsPerSecond(entrant));
     facts.put("medianProcessorMillis", side.processorMillis());
     facts.put("turnsMillis", side.turns().stream().map(SideProcess.Steps::millis).toList());
     facts.put(
@@ -69,6 +63,16 @@ record EngineRecord(
         side.turns().stream().map(SideProcess.Steps::processorMillis).toList());
     facts.put("losses", side.losses());
     facts.put("peakResidentBytes", side.peakBytes());
+    facts.put("heapBytesPerStep", side.allocation().heapBytesPerStep());
+    if (entrant.isOurs()) {
+      facts.put("nativeBuffersAfterWarmup", side.allocation().nativeBuffers());
+    } else {
+      facts.put(
+          "calibration",
+          candidates.getOrDefault(entrant, List.of()).stream()
+              .map(EngineRecord::candidate)
+              .toList());
+    }
     facts.put("productGflops", side.productRate());
     return facts;
   }

@@ -1,30 +1,31 @@
 package dev.bellows.benchmarks;
 
-import java.io.PrintStream;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
-import java.util.StringJoiner;
+import java.util.Map;
 import java.util.stream.IntStream;
 
-/// What one run of `bench engine` measured.
+/// What one comparison measured.
 ///
 /// @param shape model and batch
-/// @param ours Bellows
-/// @param theirs libtorch
-record EngineResult(GptShape shape, Side ours, Side theirs) {
+/// @param sides each process that took turns
+record EngineResult(ModelShape shape, Map<Entrant, Side> sides) {
   /// One side.
   ///
   /// @param description versions, instruction set, threads
+  /// @param settings what was chosen for it
   /// @param losses of the first steps
   /// @param turns times of each step of each turn
   /// @param peakBytes largest resident size
-  /// @param productRate plain fp32 matrix products, GFLOP/s
+  /// @param allocation what warm steps allocate
+  /// @param productRate plain matrix products in the side's precision, GFLOP/s
   record Side(
       String description,
+      String settings,
       double[] losses,
       List<SideProcess.Steps> turns,
       long peakBytes,
+      SideProcess.Allocation allocation,
       double productRate) {
     /// Median over all steps of all turns.
     double millis() {
@@ -46,84 +47,62 @@ record EngineResult(GptShape shape, Side ours, Side theirs) {
     return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
   }
 
-  /// Speed of ours over theirs in each turn, from the turn's median steps: neighbours in time, so that a busy machine slows both.
-  double[] ratios() {
-    return IntStream.range(0, ours.turns.size())
-        .mapToDouble(i -> median(theirs.turns.get(i).millis()) / median(ours.turns.get(i).millis()))
+  Side side(Entrant entrant) {
+    return sides.get(entrant);
+  }
+
+  /// Our sides that took part.
+  List<Entrant> ours() {
+    return sides.keySet().stream().filter(Entrant::isOurs).toList();
+  }
+
+  /// Whom `ours` is held against: libtorch in fp32 for fp32; for bf16 the faster of libtorch's fp32 and its bf16 autocast.
+  Entrant rival(Entrant ours) {
+    Entrant peer = ours.peer();
+    return ours.precision() == SidePrecision.BF16
+            && side(Entrant.THEIRS_FP32).millis() < side(peer).millis()
+        ? Entrant.THEIRS_FP32
+        : peer;
+  }
+
+  /// Speed of ours over the rival's in each turn, from the turn's median steps: neighbours in time, so that a busy machine slows both.
+  double[] ratios(Entrant ours) {
+    List<SideProcess.Steps> mine = side(ours).turns;
+    List<SideProcess.Steps> theirs = side(rival(ours)).turns;
+    return IntStream.range(0, mine.size())
+        .mapToDouble(i -> median(theirs.get(i).millis()) / median(mine.get(i).millis()))
         .toArray();
   }
 
   /// Median of [#ratios].
-  double ratio() {
-    return median(ratios());
+  double ratio(Entrant ours) {
+    return median(ratios(ours));
   }
 
-  /// Largest difference of the two losses over the compared steps; infinite when one is not a number.
-  double lossDifference() {
+  /// Largest difference of the losses of `ours` and its peer over the compared steps; infinite when one is not a number.
+  double lossDifference(Entrant ours) {
+    double[] mine = side(ours).losses;
+    double[] theirs = side(ours.peer()).losses;
     double largest = 0;
-    for (int i = 0; i < ours.losses.length; i++) {
-      double difference = Math.abs(ours.losses[i] - theirs.losses[i]);
+    for (int i = 0; i < mine.length; i++) {
+      double difference = Math.abs(mine[i] - theirs[i]);
       largest = Math.max(largest, Double.isNaN(difference) ? Double.POSITIVE_INFINITY : difference);
     }
     return largest;
   }
 
-  double tokensPerSecond(Side side) {
-    return shape.tokens() / side.millis() * 1e3;
+  /// Peak memory of ours over that of libtorch in the same precision.
+  double memoryRatio(Entrant ours) {
+    return (double) side(ours).peakBytes / side(ours.peer()).peakBytes;
   }
 
-  /// Model FLOPs of our step over our product rate.
-  double peakShare() {
-    return shape.flopsPerStep() / (ours.millis() * 1e6) / ours.productRate;
+  double rowsPerSecond(Entrant entrant) {
+    return shape.rows() / side(entrant).millis() * 1e3;
   }
 
-  void print(
-      PrintStream out, EngineOptions options, List<LibtorchCalibration.Candidate> candidates) {
-    for (int i = 0; i < ours.losses.length; i++) {
-      out.printf(
-          Locale.ROOT,
-          "loss %d: ours %.7f, theirs %.7f%n",
-          i + 1,
-          ours.losses[i],
-          theirs.losses[i]);
-    }
-    if (lossDifference() > options.tolerance) {
-      out.println(
-          "the losses differ by more than "
-              + options.tolerance
-              + ": the two sides do not compute the same thing");
-    }
-    out.println(benchLine(options, candidates));
-  }
-
-  /// The line that scripts read.
-  String benchLine(EngineOptions options, List<LibtorchCalibration.Candidate> candidates) {
-    double[] ratios = ratios();
-    StringJoiner line = new StringJoiner(" ", "BENCH engine ", "");
-    line.add(text("fp32_ratio=%.3f", ratio()));
-    line.add(text("ratio_low=%.3f", Arrays.stream(ratios).min().orElseThrow()));
-    line.add(text("ratio_high=%.3f", Arrays.stream(ratios).max().orElseThrow()));
-    line.add(text("ours_tokens_per_second=%.0f", tokensPerSecond(ours)));
-    line.add(text("theirs_tokens_per_second=%.0f", tokensPerSecond(theirs)));
-    line.add(text("ours_ms=%.1f", ours.millis()));
-    line.add(text("theirs_ms=%.1f", theirs.millis()));
-    if (!candidates.isEmpty()) {
-      line.add(text("theirs_shipped_ms=%.1f", candidates.getFirst().millis()));
-    }
-    line.add(text("ours_cpu_ms=%.1f", ours.processorMillis()));
-    line.add(text("theirs_cpu_ms=%.1f", theirs.processorMillis()));
-    line.add(text("loss_difference=%.1e", lossDifference()));
-    line.add(text("rss_ratio=%.3f", (double) ours.peakBytes / theirs.peakBytes));
-    line.add("ours_rss_mib=" + (ours.peakBytes >> 20));
-    line.add("theirs_rss_mib=" + (theirs.peakBytes >> 20));
-    line.add(text("ours_gemm_gflops=%.0f", ours.productRate));
-    line.add(text("theirs_gemm_gflops=%.0f", theirs.productRate));
-    line.add(text("peak_share=%.3f", peakShare()));
-    line.add("threads=" + options.threads);
-    return line.toString();
-  }
-
-  private static String text(String format, double value) {
-    return String.format(Locale.ROOT, format, value);
+  /// Model FLOPs of our step over our product rate in the same precision.
+  double peakShare(Entrant ours) {
+    Side side = side(ours);
+    return shape.flopsPerStep() / (side.millis() * 1e6) / side.productRate;
   }
 }

@@ -1,6 +1,7 @@
 package dev.bellows.benchmarks;
 
 import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,7 +18,7 @@ import java.util.regex.Pattern;
 /// The machine, the Java and the sources that a result was measured with.
 final class Environment {
   private static final Pattern LIBRARY =
-      Pattern.compile("(pytorch|openblas|dnnl|javacpp)-(\\d[^/]*?)(?:-linux.*)?\\.jar");
+      Pattern.compile("(pytorch|openblas|dnnl|javacpp|jmh-core)-(\\d[^/]*?)(?:-linux.*)?\\.jar");
 
   private Environment() {}
 
@@ -85,6 +86,17 @@ final class Environment {
   /// Load average of the last minute: runnable threads of all processes.
   static double load() throws IOException {
     return Double.parseDouble(firstLine(Path.of("/proc/loadavg")).split(" ")[0]);
+  }
+
+  /// Both sides' threads wait for each other at every product, so one busy neighbour costs more than its share.
+  static void warnWhenBusy(PrintStream out) throws IOException {
+    double load = load();
+    if (load > 0.5) {
+      out.println(
+          "the machine is busy (load "
+              + load
+              + " before the start): the numbers below say little; repeat them on an idle machine");
+    }
   }
 
   private static String firstLine(Path file) throws IOException {

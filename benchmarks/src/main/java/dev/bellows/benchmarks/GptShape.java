@@ -1,6 +1,7 @@
 package dev.bellows.benchmarks;
 
-import java.util.ArrayList;
+import dev.bellows.tensor.Philox;
+import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,9 +14,13 @@ import java.util.Map;
 /// @param context positions of one sequence
 /// @param batch sequences of one step
 /// @param vocabulary token ids
-record GptShape(int layers, int heads, int width, int context, int batch, int vocabulary) {
+record GptShape(int layers, int heads, int width, int context, int batch, int vocabulary)
+    implements ModelShape {
   /// The GPT of issue 2: nanoGPT's small setting for one machine.
   static final GptShape SMALL = new GptShape(6, 6, 384, 256, 16, 65);
+
+  /// GPT-2 with 124 million weights, its vocabulary rounded up to a multiple of 128.
+  static final GptShape GPT2 = new GptShape(12, 12, 768, 256, 4, 50304);
 
   GptShape {
     if (layers < 1
@@ -27,51 +32,16 @@ record GptShape(int layers, int heads, int width, int context, int batch, int vo
         || width % heads != 0) {
       throw new IllegalArgumentException(
           "a GPT needs positive sizes and heads that divide width, not "
-              + text(layers, heads, width, context, batch, vocabulary));
+              + Sizes.text(sizes(layers, heads, width, context, batch, vocabulary)));
     }
   }
 
-  /// One weight tensor in the weights file.
-  ///
-  /// @param name its path as in GPT-2's published checkpoints
-  /// @param dims row-major dims; linear weights are [out, in]
-  /// @param offset first element in the file
-  record Weight(String name, long[] dims, long offset) {
-    long elements() {
-      long product = 1;
-      for (long dim : dims) {
-        product *= dim;
-      }
-      return product;
-    }
-
-    /// Matrices decay, vectors do not.
-    boolean isDecayed() {
-      return dims.length >= 2;
-    }
-  }
-
-  /// Reads the form that [#toString] writes, keys in any order, missing ones as in `base`. Errors: [IllegalArgumentException] names
-  /// the key.
+  /// Reads the form that [#toString] writes, keys in any order, missing ones as in `base`; it may begin with a preset, `small` or `gpt2`.
+  /// Errors: [IllegalArgumentException] names the key.
   static GptShape parse(String text, GptShape base) {
-    Map<String, Integer> sizes = new LinkedHashMap<>();
-    sizes.put("layers", base.layers);
-    sizes.put("heads", base.heads);
-    sizes.put("width", base.width);
-    sizes.put("context", base.context);
-    sizes.put("batch", base.batch);
-    sizes.put("vocabulary", base.vocabulary);
-    for (String pair : text.isBlank() ? new String[0] : text.split(",")) {
-      String[] parts = pair.split("=", 2);
-      if (parts.length != 2 || !sizes.containsKey(parts[0])) {
-        throw new IllegalArgumentException(
-            "a GPT's shape has no key '"
-                + parts[0]
-                + "'; the keys are "
-                + String.join(", ", sizes.keySet()));
-      }
-      sizes.put(parts[0], Integer.parseInt(parts[1].trim()));
-    }
+    Map<String, Integer> sizes =
+        Sizes.parse(
+            "a GPT", text, base.sizes(), Map.of("small", SMALL.sizes(), "gpt2", GPT2.sizes()));
     return new GptShape(
         sizes.get("layers"),
         sizes.get("heads"),
@@ -81,9 +51,15 @@ record GptShape(int layers, int heads, int width, int context, int batch, int vo
         sizes.get("vocabulary"));
   }
 
-  /// Every weight once (the output layer is the token embedding), in file order.
-  List<Weight> weights() {
-    Builder weights = new Builder();
+  @Override
+  public String model() {
+    return "gpt";
+  }
+
+  /// Every weight once (the output layer is the token embedding), in file order, named as in GPT-2's published checkpoints.
+  @Override
+  public List<Weight> weights() {
+    WeightList weights = new WeightList();
     weights.add("wte.weight", vocabulary, width);
     weights.add("wpe.weight", context, width);
     for (int layer = 0; layer < layers; layer++) {
@@ -96,66 +72,80 @@ record GptShape(int layers, int heads, int width, int context, int batch, int vo
       weights.addLinear(block + "mlp.c_proj", width, 4L * width);
     }
     weights.addNorm("ln_f", width);
-    return weights.list;
+    return weights.weights();
   }
 
-  private static final class Builder {
-    private final List<Weight> list = new ArrayList<>();
-    private long offset;
-
-    private void add(String name, long... dims) {
-      Weight weight = new Weight(name, dims, offset);
-      list.add(weight);
-      offset += weight.elements();
-    }
-
-    private void addNorm(String name, long width) {
-      add(name + ".weight", width);
-      add(name + ".bias", width);
-    }
-
-    private void addLinear(String name, long out, long in) {
-      add(name + ".weight", out, in);
-      add(name + ".bias", out);
-    }
+  @Override
+  public boolean takesIds() {
+    return true;
   }
 
-  /// Elements of all weights.
-  long weightCount() {
-    return weights().stream().mapToLong(Weight::elements).sum();
+  @Override
+  public int inputsPerSample() {
+    return context;
   }
 
-  /// Tokens of one step.
-  long tokens() {
-    return (long) batch * context;
+  @Override
+  public int rowsPerSample() {
+    return context;
+  }
+
+  @Override
+  public int classes() {
+    return vocabulary;
+  }
+
+  /// The three product shapes of the blocks.
+  @Override
+  public List<int[]> products() {
+    int rows = Math.toIntExact(rows());
+    return List.of(
+        new int[] {rows, width, 3 * width},
+        new int[] {rows, width, 4 * width},
+        new int[] {rows, 4 * width, width});
+  }
+
+  /// GPT-2's deviations; biases and norms get noise too, so that a wrong one shows in the loss.
+  @Override
+  public float firstValue(Weight weight, Philox random, long index) {
+    boolean norm = weight.name().contains("ln_") && weight.name().endsWith(".weight");
+    double deviation =
+        weight.name().endsWith("c_proj.weight") ? 0.02 / Math.sqrt(2.0 * layers) : 0.02;
+    return (float) ((norm ? 1 : 0) + deviation * random.normal(index));
+  }
+
+  @Override
+  public void drawSample(MemorySegment inputs, MemorySegment targets, Philox random) {
+    TokenSequence.draw(inputs, targets, random, context, vocabulary);
   }
 
   /// Model FLOPs of one step: 6 per token and weight of every matrix product (blocks and output layer), and attention's four products
   /// (two forward, each twice backward) over the causal half.
-  double flopsPerStep() {
+  @Override
+  public double flopsPerStep() {
     double productWeights = 12.0 * layers * width * width + (double) vocabulary * width;
     double attention = 6.0 * layers * width * (context + 1.0);
-    return (6 * productWeights + attention) * tokens();
+    return (6 * productWeights + attention) * rows();
   }
 
-  private static String text(
+  private Map<String, Integer> sizes() {
+    return sizes(layers, heads, width, context, batch, vocabulary);
+  }
+
+  private static Map<String, Integer> sizes(
       int layers, int heads, int width, int context, int batch, int vocabulary) {
-    return "layers="
-        + layers
-        + ",heads="
-        + heads
-        + ",width="
-        + width
-        + ",context="
-        + context
-        + ",batch="
-        + batch
-        + ",vocabulary="
-        + vocabulary;
+    Map<String, Integer> sizes = new LinkedHashMap<>();
+    sizes.put("layers", layers);
+    sizes.put("heads", heads);
+    sizes.put("width", width);
+    sizes.put("context", context);
+    sizes.put("batch", batch);
+    sizes.put("vocabulary", vocabulary);
+    return sizes;
   }
 
   @Override
   public String toString() {
-    return text(layers, heads, width, context, batch, vocabulary);
+    return Sizes.text(sizes());
   }
 }

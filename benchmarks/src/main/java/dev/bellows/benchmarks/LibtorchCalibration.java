@@ -47,16 +47,19 @@ final class LibtorchCalibration {
     this.steps = steps;
   }
 
-  /// The best settings found. The first candidate in [#measured] is libtorch as shipped.
-  LibtorchOptions best(Set<String> instructionSets) throws IOException {
-    Candidate best = measure(LibtorchOptions.AS_SHIPPED);
+  /// The best settings found in `precision` for a model that has attention or not. The first candidate in [#measured] is libtorch as shipped.
+  LibtorchOptions best(SidePrecision precision, boolean hasAttention, Set<String> instructionSets)
+      throws IOException {
+    Candidate best = measure(LibtorchOptions.AS_SHIPPED.in(precision));
     best = better(best, best.options().with(Map.of("OMP_WAIT_POLICY", "PASSIVE")));
     LibtorchOptions base = best.options();
     for (String kernels : kernels(instructionSets)) {
       best = better(best, base.with(Map.of("OPENBLAS_CORETYPE", kernels)));
     }
     best = better(best, best.options().withFusedAdamW(true));
-    best = better(best, best.options().withFusedAttention(false));
+    if (hasAttention) {
+      best = better(best, best.options().withFusedAttention(false));
+    }
     best = better(best, best.options().with(KEEP_MEMORY));
     best = better(best, best.options().with(HUGE_PAGES));
     return best.options();

@@ -1,77 +1,29 @@
 package dev.bellows.benchmarks;
 
-import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
-import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.DoubleOptional;
-import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
-/// The GPT in libtorch's own operations, through bytedeco's Java bindings.
+/// The GPT-2 style model in libtorch's operations.
 ///
 /// Shapes in comments: B batch, T context, C width, H heads, D = C / H, V vocabulary.
-final class LibtorchGpt implements TrainingSide {
-  private static final ValueLayout.OfFloat F32 =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt I32 =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
+final class LibtorchGpt implements LibtorchModel {
   private final GptShape shape;
+  private final Map<String, Tensor> weights;
   private final boolean fusedAttention;
-  private final Map<String, Tensor> weights = new LinkedHashMap<>();
-  private final List<Tensor> inputs = new ArrayList<>();
-  private final List<Tensor> targets = new ArrayList<>();
   private final Tensor positions;
   private final Tensor hidden;
-  private final LibtorchAdamW optimizer;
-  private final int threads;
-  private long steps;
 
-  LibtorchGpt(GptShape shape, EngineInputs files, int threads, LibtorchOptions options)
-      throws IOException {
+  LibtorchGpt(GptShape shape, Map<String, Tensor> weights, boolean fusedAttention) {
     this.shape = shape;
-    this.threads = threads;
-    this.fusedAttention = options.fusedAttention();
-    torch.set_num_threads(threads);
-    List<LibtorchAdamW.Entry> entries = new ArrayList<>();
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment file = files.weights(arena);
-      for (GptShape.Weight weight : shape.weights()) {
-        float[] values = file.asSlice(weight.offset() * 4, weight.elements() * 4).toArray(F32);
-        Tensor tensor = Tensor.create(values, weight.dims()).set_requires_grad(true);
-        weights.put(weight.name(), tensor);
-        entries.add(new LibtorchAdamW.Entry(tensor, weight.isDecayed()));
-      }
-      MemorySegment tokens = files.tokens(arena);
-      for (int batch = 0; batch < EngineInputs.BATCHES; batch++) {
-        inputs.add(ids(files.inputs(tokens, batch), shape.batch(), shape.context()));
-        targets.add(ids(files.targets(tokens, batch), shape.tokens()));
-      }
-    }
+    this.weights = weights;
+    this.fusedAttention = fusedAttention;
     positions = torch.arange(new Scalar(shape.context())).toType(torch.ScalarType.Long);
     hidden = upperTriangle(shape.context());
-    optimizer = options.fusedAdamW() ? LibtorchAdamW.fused(entries) : LibtorchAdamW.plain(entries);
-  }
-
-  /// libtorch's embedding and cross-entropy want I64 ids.
-  private static Tensor ids(MemorySegment file, long... dims) {
-    int[] narrow = file.toArray(I32);
-    long[] wide = new long[narrow.length];
-    for (int i = 0; i < narrow.length; i++) {
-      wide[i] = narrow[i];
-    }
-    return Tensor.create(wide, dims);
   }
 
   /// True where position t must not look: later keys.
@@ -85,22 +37,9 @@ final class LibtorchGpt implements TrainingSide {
     return Tensor.create(mask, context, context);
   }
 
-  @Override
-  public double step() {
-    try (PointerScope scope = new PointerScope()) {
-      int batch = (int) (steps % EngineInputs.BATCHES);
-      optimizer.clearGradients();
-      Tensor logits = logits(inputs.get(batch));
-      Tensor loss = torch.cross_entropy_loss(logits, targets.get(batch));
-      loss.backward();
-      optimizer.step();
-      steps++;
-      return loss.item_float();
-    }
-  }
-
   /// [B, T] ids to [B·T, V] logits.
-  private Tensor logits(Tensor ids) {
+  @Override
+  public Tensor logits(Tensor ids) {
     Tensor token = torch.embedding(weights.get("wte.weight"), ids);
     Tensor x = token.add(torch.embedding(weights.get("wpe.weight"), positions));
     for (int layer = 0; layer < shape.layers(); layer++) {
@@ -115,18 +54,18 @@ final class LibtorchGpt implements TrainingSide {
     }
     return torch
         .linear(norm(x, "ln_f"), weights.get("wte.weight"))
-        .view(shape.tokens(), shape.vocabulary());
+        .view(shape.rows(), shape.vocabulary());
   }
 
   private Tensor linear(Tensor x, String name) {
-    return torch.linear(
-        x, weights.get(name + ".weight"), new TensorOptional(weights.get(name + ".bias")));
+    return LibtorchModel.linear(weights, x, name);
   }
 
   private Tensor norm(Tensor x, String name) {
     TensorOptional gamma = new TensorOptional(weights.get(name + ".weight"));
     TensorOptional beta = new TensorOptional(weights.get(name + ".bias"));
-    return torch.layer_norm(x, new long[] {shape.width()}, gamma, beta, NORM_EPSILON, false);
+    long[] dims = {shape.width()};
+    return torch.layer_norm(x, dims, gamma, beta, TrainingSide.NORM_EPSILON, false);
   }
 
   /// [B, T, 3C] queries, keys and values to [B, T, C].
@@ -154,50 +93,5 @@ final class LibtorchGpt implements TrainingSide {
     double scale = 1 / Math.sqrt((double) shape.width() / shape.heads());
     Tensor scores = query.mul(new Scalar((float) scale)).matmul(key.transpose(2, 3));
     return scores.masked_fill(hidden, new Scalar(Float.NEGATIVE_INFINITY)).softmax(3).matmul(value);
-  }
-
-  @Override
-  public double productRate() {
-    try (NoGradGuard guard = new NoGradGuard()) {
-      return ProductRate.best(
-          shape,
-          (rows, inner, columns) -> {
-            Tensor a = torch.ones(rows, inner);
-            Tensor b = torch.ones(columns, inner).t();
-            Tensor c = torch.ones(rows, columns);
-            return new ProductRate.Product() {
-              @Override
-              public void run() {
-                torch.mm_out(c, a, b);
-              }
-
-              @Override
-              public void close() {
-                a.close();
-                b.close();
-                c.close();
-              }
-            };
-          });
-    }
-  }
-
-  @Override
-  public String description() {
-    String[] lines = torch.show_config().getString().split("\n");
-    StringBuilder text = new StringBuilder("libtorch, ").append(threads).append(" threads");
-    for (String line : lines) {
-      if (line.contains("capability") || line.contains("OpenMP") || line.contains("MKL-DNN")) {
-        text.append(", ").append(line.replace('-', ' ').strip());
-      }
-    }
-    return text.toString();
-  }
-
-  @Override
-  public void close() {
-    weights.values().forEach(Tensor::close);
-    inputs.forEach(Tensor::close);
-    targets.forEach(Tensor::close);
   }
 }

@@ -1,9 +1,11 @@
 package dev.bellows.benchmarks;
 
-/// The rate of a side's plain fp32 matrix products `a [M, K] · bᵀ [N, K]`, the limit that its training step is held against.
+import java.util.ArrayList;
+import java.util.List;
+
+/// The rate of a side's plain matrix products `a [M, K] · bᵀ [N, K]`, the limit that its training step is held against.
 final class ProductRate {
   private static final int REPEATS = 5;
-  private static final long SHORTEST_NANOS = 100_000_000;
 
   private ProductRate() {}
 
@@ -21,38 +23,34 @@ final class ProductRate {
     Product prepare(int rows, int inner, int columns);
   }
 
-  /// GFLOP/s: the best of several runs at a square of 2,048 and at the three product shapes of the model's blocks.
-  static double best(GptShape shape, Factory factory) {
-    int rows = Math.toIntExact(shape.tokens());
-    int width = shape.width();
-    int[][] sizes = {
-      {2048, 2048, 2048},
-      {rows, width, 3 * width},
-      {rows, width, 4 * width},
-      {rows, 4 * width, width}
-    };
+  /// GFLOP/s: the best of several loops of at least `loopNanos` at a square of 2,048 and at `products` (rows, inner, columns).
+  static double best(List<int[]> products, long loopNanos, Factory factory) {
+    List<int[]> sizes = new ArrayList<>(products);
+    sizes.add(new int[] {2048, 2048, 2048});
     double best = 0;
     for (int[] size : sizes) {
       try (Product product = factory.prepare(size[0], size[1], size[2])) {
-        best = Math.max(best, rate(product, 2.0 * size[0] * size[1] * size[2]));
+        double flops = 2.0 * size[0] * size[1] * size[2];
+        best = Math.max(best, perNano(product::run, flops, REPEATS, loopNanos));
       }
     }
     return best;
   }
 
-  private static double rate(Product product, double flops) {
-    product.run();
+  /// `work` per nanosecond of `call`, the best of `repeats` loops of at least `nanos` after one call to warm up.
+  static double perNano(Runnable call, double work, int repeats, long nanos) {
+    call.run();
     double best = 0;
-    for (int repeat = 0; repeat < REPEATS; repeat++) {
+    for (int repeat = 0; repeat < repeats; repeat++) {
       long start = System.nanoTime();
       long runs = 0;
-      long nanos;
+      long taken;
       do {
-        product.run();
+        call.run();
         runs++;
-        nanos = System.nanoTime() - start;
-      } while (nanos < SHORTEST_NANOS);
-      best = Math.max(best, runs * flops / nanos);
+        taken = System.nanoTime() - start;
+      } while (taken < nanos);
+      best = Math.max(best, runs * work / taken);
     }
     return best;
   }

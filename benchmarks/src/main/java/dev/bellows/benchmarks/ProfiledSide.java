@@ -51,8 +51,28 @@ final class ProfiledSide implements TrainingSide {
   }
 
   @Override
-  public double productRate() {
-    return side.productRate();
+  public float[] logits() {
+    return side.logits();
+  }
+
+  @Override
+  public float[] gradient(Weight weight) {
+    return side.gradient(weight);
+  }
+
+  @Override
+  public float[] value(Weight weight) {
+    return side.value(weight);
+  }
+
+  @Override
+  public double productRate(long loopNanos) {
+    return side.productRate(loopNanos);
+  }
+
+  @Override
+  public long nativeAllocations() {
+    return side.nativeAllocations();
   }
 
   @Override

@@ -11,6 +11,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /// The parent's handle of one [SideMain] process. Threads: one at a time; each call waits for its answer.
@@ -22,11 +23,29 @@ final class SideProcess implements AutoCloseable {
   /// @param losses mean loss of each, before its update
   record Steps(double[] millis, double[] processorMillis, double[] losses) {}
 
+  /// What steps allocated, all of them together.
+  ///
+  /// @param steps how many
+  /// @param heapBytes bytes on the Java heap, all threads
+  /// @param nativeBuffers native buffers that came from the operating system
+  record Allocation(int steps, long heapBytes, long nativeBuffers) {
+    double heapBytesPerStep() {
+      return (double) heapBytes / steps;
+    }
+  }
+
+  /// Memory of the process at one moment.
+  ///
+  /// @param heapBytes Java heap in use after a full collection
+  /// @param residentBytes resident size, as the operating system counts it
+  record Footprint(long heapBytes, long residentBytes) {}
+
   private final String name;
   private final Process process;
   private final BufferedWriter commands;
   private final BufferedReader answers;
   private final Path log;
+  private boolean ended;
 
   private SideProcess(String name, Process process, Path log) {
     this.name = name;
@@ -106,14 +125,26 @@ final class SideProcess implements AutoCloseable {
     return new Steps(millis, processorMillis, losses);
   }
 
-  /// The side's own fp32 matrix-product rate, GFLOP/s.
-  double productRate() {
-    return Double.parseDouble(ask("rate"));
+  /// The side's own matrix-product rate in its precision, GFLOP/s, from loops of at least `loopMillis`.
+  double productRate(int loopMillis) {
+    return Double.parseDouble(ask("rate " + loopMillis * 1_000_000L));
   }
 
   /// Peak resident bytes so far.
   long peakMemory() {
     return Long.parseLong(ask("memory"));
+  }
+
+  /// What `count` further steps allocate.
+  Allocation allocation(int count) {
+    String[] numbers = ask("allocation " + count).split(":");
+    return new Allocation(count, Long.parseLong(numbers[0]), Long.parseLong(numbers[1]));
+  }
+
+  /// Present memory, after a collection.
+  Footprint footprint() {
+    String[] numbers = ask("footprint").split(":");
+    return new Footprint(Long.parseLong(numbers[0]), Long.parseLong(numbers[1]));
   }
 
   /// Versions, instruction set, threads.
@@ -126,14 +157,30 @@ final class SideProcess implements AutoCloseable {
     ask("profile");
   }
 
+  /// Closes the side and returns its complaint about leaked buffers, if it has one.
+  Optional<String> end() {
+    String outcome = ask("quit");
+    ended = true;
+    await();
+    return outcome.equals(SideMain.CLOSED) ? Optional.empty() : Optional.of(outcome);
+  }
+
   @Override
   public void close() {
+    if (ended) {
+      return;
+    }
+    ended = true;
     try {
       commands.write("quit\n");
       commands.flush();
     } catch (IOException e) {
       // It has ended already; there is nobody left to tell.
     }
+    await();
+  }
+
+  private void await() {
     try {
       if (!process.waitFor(20, TimeUnit.SECONDS)) {
         process.destroyForcibly();

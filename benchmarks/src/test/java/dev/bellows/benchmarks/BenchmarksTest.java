@@ -13,7 +13,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -33,7 +35,7 @@ class BenchmarksTest {
     assertTrue(
         errors
             .toString(StandardCharsets.UTF_8)
-            .contains("no benchmark called engin; known are engine"),
+            .contains("no benchmark called engin; known are engine, kernels, mlp, soak"),
         errors::toString);
   }
 
@@ -71,26 +73,69 @@ class BenchmarksTest {
   }
 
   @Test
+  void presetsAreTheBaseOfAShape() {
+    assertEquals(123_886_080, GptShape.GPT2.weightCount());
+    GptShape shape = GptShape.parse("gpt2,batch=2", GptShape.SMALL);
+    assertEquals(new GptShape(12, 12, 768, 256, 2, 50304), shape);
+    assertThrows(IllegalArgumentException.class, () -> GptShape.parse("gpt3", GptShape.SMALL));
+    assertEquals(new MlpShape(784, 2000, 2, 10, 32), MlpShape.parse("batch=32"));
+    assertEquals(784 * 2000 + 2000 + 2000 * 2000 + 2000 + 20_010, MlpShape.MNIST.weightCount());
+  }
+
+  @Test
+  void anUnknownPrecisionIsRefusedInOneSentence() {
+    assertEquals(2, run("engine", "--precision", "f16"));
+    assertTrue(
+        errors.toString(StandardCharsets.UTF_8).contains("fp32, bf16 or both, not f16"),
+        errors::toString);
+  }
+
+  @Test
   void theRatioIsTheMedianOfNeighbouringTurns() {
-    EngineResult.Side ours = side(List.of(turn(10, 10, 99), turn(20, 20, 20), turn(10, 10, 10)));
-    EngineResult.Side theirs = side(List.of(turn(15, 15, 15), turn(24, 24, 99), turn(30, 30, 30)));
-    assertArrayEquals(
-        new double[] {1.5, 1.2, 3}, new EngineResult(GptShape.SMALL, ours, theirs).ratios(), 1e-12);
-    assertEquals(1.5, new EngineResult(GptShape.SMALL, ours, theirs).ratio(), 1e-12);
+    EngineResult result =
+        result(
+            Map.of(
+                Entrant.OURS_FP32,
+                side(turn(10, 10, 99), turn(20, 20, 20), turn(10, 10, 10)),
+                Entrant.THEIRS_FP32,
+                side(turn(15, 15, 15), turn(24, 24, 99), turn(30, 30, 30))));
+    assertArrayEquals(new double[] {1.5, 1.2, 3}, result.ratios(Entrant.OURS_FP32), 1e-12);
+    assertEquals(1.5, result.ratio(Entrant.OURS_FP32), 1e-12);
+  }
+
+  @Test
+  void bf16IsHeldAgainstTheBetterOfBothPeers() {
+    Map<Entrant, EngineResult.Side> sides = new EnumMap<>(Entrant.class);
+    sides.put(Entrant.OURS_BF16, side(turn(10)));
+    sides.put(Entrant.THEIRS_FP32, side(turn(30)));
+    sides.put(Entrant.THEIRS_BF16, side(turn(40)));
+    assertEquals(3, result(sides).ratio(Entrant.OURS_BF16), 1e-12);
+    sides.put(Entrant.THEIRS_BF16, side(turn(20)));
+    assertEquals(2, result(sides).ratio(Entrant.OURS_BF16), 1e-12);
   }
 
   @Test
   void aLossThatIsNotANumberIsADifference() {
-    EngineResult.Side good = side(List.of(turn(1)));
+    EngineResult.Side good = side(turn(1));
+    SideProcess.Allocation nothing = new SideProcess.Allocation(1, 0, 0);
     EngineResult.Side bad =
-        new EngineResult.Side("", new double[] {Double.NaN}, List.of(turn(1)), 1, 1);
-    assertEquals(0, new EngineResult(GptShape.SMALL, good, good).lossDifference());
-    assertEquals(
-        Double.POSITIVE_INFINITY, new EngineResult(GptShape.SMALL, bad, good).lossDifference());
+        new EngineResult.Side("", "", new double[] {Double.NaN}, List.of(turn(1)), 1, nothing, 1);
+    assertEquals(0, difference(good, good));
+    assertEquals(Double.POSITIVE_INFINITY, difference(bad, good));
   }
 
-  private static EngineResult.Side side(List<SideProcess.Steps> turns) {
-    return new EngineResult.Side("", new double[] {2.5}, turns, 1, 1);
+  private static double difference(EngineResult.Side ours, EngineResult.Side theirs) {
+    return result(Map.of(Entrant.OURS_FP32, ours, Entrant.THEIRS_FP32, theirs))
+        .lossDifference(Entrant.OURS_FP32);
+  }
+
+  private static EngineResult result(Map<Entrant, EngineResult.Side> sides) {
+    return new EngineResult(GptShape.SMALL, sides);
+  }
+
+  private static EngineResult.Side side(SideProcess.Steps... turns) {
+    SideProcess.Allocation nothing = new SideProcess.Allocation(1, 0, 0);
+    return new EngineResult.Side("", "", new double[] {2.5}, List.of(turns), 1, nothing, 1);
   }
 
   private static SideProcess.Steps turn(double... millis) {

@@ -20,6 +20,7 @@ public final class MemoryPool implements AutoCloseable {
   private long peak;
   private long reserved;
   private long liveBuffers;
+  private long deviceAllocations;
   private boolean closed;
 
   /// A pool over `allocator`.
@@ -60,6 +61,7 @@ public final class MemoryPool implements AutoCloseable {
   }
 
   private MemorySegment fresh(long size) {
+    deviceAllocations++;
     MemorySegment raw;
     try {
       raw = allocator.allocate(size);
@@ -133,6 +135,11 @@ public final class MemoryPool implements AutoCloseable {
   /// Buffers handed out and not yet released.
   public synchronized long liveBuffers() {
     return liveBuffers;
+  }
+
+  /// Buffers taken from the device so far, reused ones not counted: in the steady state it stands still.
+  public synchronized long deviceAllocations() {
+    return deviceAllocations;
   }
 
   /// Returns the cached bytes to the device; live buffers stay valid.
