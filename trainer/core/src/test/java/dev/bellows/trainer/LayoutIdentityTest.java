@@ -7,6 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import dev.bellows.parallelism.InProcessTransportProvider;
 import dev.bellows.parallelism.TransportProvider;
 import dev.bellows.parallelism.aeron.AeronTransportProvider;
+import dev.bellows.tensor.Backend;
+import dev.bellows.tensor.BackendOptions;
+import dev.bellows.tensor.Backends;
+import dev.bellows.tensor.DType;
 import dev.bellows.trainer.control.RunReport.Outcome;
 import java.nio.file.Path;
 import java.util.List;
@@ -80,6 +84,25 @@ class LayoutIdentityTest {
     assertEquals(oneWorker.history().steps(), ended.history().steps());
     assertEquals(oneWorker.history().evaluations(), ended.history().evaluations());
     assertEquals(List.of(), LocalRun.differing(oneWorker.folder(), ended.folder(), STEPS));
+  }
+
+  /// BF16 products have other bits, which depend on workers and threads no more than those of F32.
+  @Test
+  void bf16HasTheBitsOfOneWorkerToo() {
+    LocalRun.Ended one = finish(inBf16("one", 1, 1));
+    LocalRun.Ended three = finish(inBf16("three", 3, 2));
+    assertEquals(one.history().steps(), three.history().steps());
+    assertEquals(List.of(), LocalRun.differing(one.folder(), three.folder(), STEPS));
+    try (Backend cpu = Backends.open("cpu", BackendOptions.threads(1))) {
+      assertEquals(
+          !cpu.productTypes().contains(DType.BF16),
+          oneWorker.history().steps().equals(one.history().steps()),
+          "a device without BF16 products trains in F32");
+    }
+  }
+
+  private LocalRun inBf16(String name, int workers, int threads) {
+    return layout(folder.resolve(name), workers, threads).with("train.precision=bf16");
   }
 
   @Test
