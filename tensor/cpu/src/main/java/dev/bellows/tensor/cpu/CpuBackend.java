@@ -1,7 +1,6 @@
 package dev.bellows.tensor.cpu;
 
 import static dev.bellows.tensor.cpu.Lanes.ALL;
-import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
 
 import dev.bellows.tensor.AdamWStep;
 import dev.bellows.tensor.ArgumentChecks;
@@ -28,17 +27,10 @@ import java.util.Set;
 /// Results are the same bits for every number of threads, and for interpreted and compiled code. Threads: one caller at a time; it
 /// computes too, and keeps its own OpenMP settings.
 public final class CpuBackend implements Backend {
-  /// Elements of one tile of an element-wise operation; less runs on the caller alone.
-  private static final int RUN = 32768;
-
-  /// Elements of a BF16 operand that are widened at once; divides [#RUN].
-  private static final int CHUNK = 2048;
-
   /// At most so many partial sums of row blocks are combined.
   private static final int ROW_BLOCKS = 64;
 
   private static final int ROWS_AT_LEAST = 32;
-  private static final int BLOCKS_PER_TILE = 8;
 
   private final int threads;
   private final MemoryPool memory = new MemoryPool(new HostAllocator());
@@ -49,7 +41,8 @@ public final class CpuBackend implements Backend {
   private final RowLayers rowLayers;
   private final ConvolutionPass convolutions;
   private final Workspace partials = new Workspace(memory, 1);
-  private final Workspace chunks;
+  private final ElementwisePass elementwise;
+  private final RowPass rowPass;
   private boolean closed;
 
   /// A backend of `threads` threads, the caller included. The provider has checked the requirements.
@@ -57,7 +50,8 @@ public final class CpuBackend implements Backend {
     this.threads = threads;
     this.team = new ComputeTeam(threads, () -> OneDnn.setOpenMpThreads(1));
     this.products = new Products(team, memory);
-    this.chunks = new Workspace(memory, threads);
+    this.elementwise = new ElementwisePass(team, memory);
+    this.rowPass = new RowPass(team, partials);
     this.attention = new AttentionPass(team, products, memory);
     this.rowLayers = new RowLayers(team, memory);
     this.convolutions = new ConvolutionPass(team, memory);
@@ -114,149 +108,52 @@ public final class CpuBackend implements Backend {
     return x.segment().address();
   }
 
-  /// The part of an element-wise operation that starts at byte `offset` and has `n` elements of 4 bytes.
-  @FunctionalInterface
-  private interface Run {
-    void run(long offset, int n);
-  }
-
-  private void elementwise(long elements, Run run) {
-    int tiles = Math.toIntExact((elements + RUN - 1) / RUN);
-    team.run(
-        tiles,
-        (tile, worker) -> {
-          long start = (long) tile * RUN;
-          run.run(4 * start, (int) Math.min(RUN, elements - start));
-        });
-  }
-
-  /// A part of an element-wise operation on BF16: elements `start` to `start + n`, at most [#CHUNK], with room for two chunks of floats.
-  @FunctionalInterface
-  private interface HalfRun {
-    void run(long start, int n, long floats);
-  }
-
-  /// Runs an F32 kernel on BF16 elements: a chunk is widened into the first-level cache, computed and rounded. Kernels that did all of it in
-  /// one loop were beyond the compiler's budget.
-  private void throughFloats(long elements, HalfRun run) {
-    chunks.require(8L * CHUNK);
-    int tiles = Math.toIntExact((elements + RUN - 1) / RUN);
-    team.run(
-        tiles,
-        (tile, worker) -> {
-          long end = Math.min((tile + 1L) * RUN, elements);
-          for (long start = (long) tile * RUN; start < end; start += CHUNK) {
-            run.run(start, (int) Math.min(CHUNK, end - start), chunks.address(worker));
-          }
-        });
-  }
-
   @Override
   public void fill(Tensor x, double value) {
     checks.fill(x);
-    long a = at(x);
-    if (x.dtype() == DType.F32) {
-      elementwise(
-          x.elements(), (offset, n) -> ElementwiseKernels.fill(a + offset, n, (float) value));
-    } else {
-      long bytes = x.dtype().bytes();
-      elementwise(
-          x.elements(),
-          (offset, n) -> Conversions.fill(x.dtype(), a + offset / 4 * bytes, n, value));
-    }
+    elementwise.fill(x, value);
   }
 
   @Override
   public void copy(Tensor source, Tensor target) {
     checks.copy(source, target);
-    DType from = source.dtype();
-    DType to = target.dtype();
-    long a = at(source);
-    long b = at(target);
-    elementwise(
-        source.elements(),
-        (offset, n) ->
-            Conversions.copy(
-                from, a + offset / 4 * from.bytes(), to, b + offset / 4 * to.bytes(), n));
+    elementwise.copy(source, target);
   }
 
   @Override
   public void add(Tensor a, Tensor b, Tensor out) {
     checks.add(a, b, out);
-    long pa = at(a);
-    long pb = at(b);
-    long po = at(out);
-    elementwise(
-        a.elements(),
-        (offset, n) -> ElementwiseKernels.add(pa + offset, pb + offset, po + offset, n));
+    elementwise.add(a, b, out);
   }
 
   @Override
   public void scale(Tensor x, double factor) {
     checks.single("scale", x);
-    long a = at(x);
-    elementwise(
-        x.elements(), (offset, n) -> ElementwiseKernels.scale(a + offset, n, (float) factor));
+    elementwise.scale(x, factor);
   }
 
   @Override
   public void gelu(Tensor x, Tensor y) {
     checks.gelu(x, y);
-    long a = at(x);
-    long b = at(y);
-    if (x.dtype() == DType.BF16) {
-      throughFloats(
-          x.elements(),
-          (start, n, floats) -> {
-            HalfKernels.widen(a + 2 * start, floats, n);
-            ElementwiseKernels.gelu(floats, floats, n);
-            HalfKernels.scaleTo(floats, 1, b + 2 * start, n);
-          });
-      return;
-    }
-    elementwise(x.elements(), (offset, n) -> ElementwiseKernels.gelu(a + offset, b + offset, n));
+    elementwise.gelu(x, y);
   }
 
   @Override
   public void geluBackward(Tensor x, Tensor dy, Tensor dx) {
     checks.geluBackward(x, dy, dx);
-    long a = at(x);
-    long b = at(dy);
-    long c = at(dx);
-    if (x.dtype() == DType.BF16) {
-      throughFloats(
-          x.elements(),
-          (start, n, floats) -> {
-            long gradients = floats + 4L * CHUNK;
-            HalfKernels.widen(a + 2 * start, floats, n);
-            HalfKernels.widen(b + 2 * start, gradients, n);
-            ElementwiseKernels.geluBackward(floats, gradients, gradients, n);
-            HalfKernels.scaleTo(gradients, 1, c + 2 * start, n);
-          });
-      return;
-    }
-    elementwise(
-        x.elements(),
-        (offset, n) -> ElementwiseKernels.geluBackward(a + offset, b + offset, c + offset, n));
+    elementwise.geluBackward(x, dy, dx);
   }
 
   @Override
   public void relu(Tensor x, Tensor y) {
     checks.activation("relu", x, y);
-    long a = at(x);
-    long b = at(y);
-    elementwise(x.elements(), (offset, n) -> ElementwiseKernels.relu(a + offset, b + offset, n));
+    elementwise.relu(x, y);
   }
 
   @Override
   public void reluBackward(Tensor y, Tensor dy, Tensor dx) {
     checks.activationBackward("reluBackward", y, dy, dx);
-    long a = at(y);
-    long b = at(dy);
-    long c = at(dx);
-    elementwise(
-        y.elements(),
-        (offset, n) -> ElementwiseKernels.reluBackward(a + offset, b + offset, c + offset, n));
+    elementwise.reluBackward(y, dy, dx);
   }
 
   @Override
@@ -341,37 +238,17 @@ public final class CpuBackend implements Backend {
   @Override
   public void columnSums(Tensor x, Tensor out, boolean accumulate) {
     checks.columnSums(x, out);
-    int m = Math.toIntExact(x.shape().dim(0));
-    int n = Math.toIntExact(x.shape().dim(1));
-    int rows = blockRows(m);
-    int blocks = TileGrid.ceilDivide(m, rows);
-    partials.require(Math.max(64, 4L * blocks * n));
-    long sums = partials.address(0);
-    long a = at(x);
-    team.run(
-        (long) m * n >= RUN,
-        blocks,
-        (tile, worker) -> {
-          int first = tile * rows;
-          int count = Math.min(rows, m - first);
-          long block = sums + 4L * tile * n;
-          if (x.dtype() == DType.BF16) {
-            HalfKernels.columns(a + 2L * first * n, count, n, block);
-          } else {
-            ReductionKernels.columns(a + 4L * first * n, count, n, block);
-          }
-        });
-    ReductionKernels.combine(sums, blocks, n, n, at(out), accumulate);
+    rowPass.columnSums(x, out, accumulate);
   }
 
   /// Whether waking the team pays for an operation over `elements` elements.
   static boolean isLarge(long elements) {
-    return elements >= RUN;
+    return elements >= ElementwisePass.RUN;
   }
 
   /// Rows of one tile of a row-wise operation that does not reduce over rows.
   static int tileRows(int n) {
-    return Math.max(1, RUN / Math.max(1, n));
+    return Math.max(1, ElementwisePass.RUN / Math.max(1, n));
   }
 
   @Override
@@ -384,25 +261,7 @@ public final class CpuBackend implements Backend {
       Tensor mean,
       Tensor inverseDeviation) {
     checks.layerNorm(x, gamma, beta, y, mean, inverseDeviation);
-    int m = Math.toIntExact(x.shape().dim(0));
-    int n = Math.toIntExact(x.shape().dim(1));
-    int rows = tileRows(n);
-    team.run(
-        TileGrid.ceilDivide(m, rows),
-        (tile, worker) -> {
-          int first = tile * rows;
-          long at = 4L * first * n;
-          NormKernels.forward(
-              at(x) + at,
-              at(gamma),
-              at(beta),
-              epsilon,
-              at(y) + at,
-              at(mean) + 4L * first,
-              at(inverseDeviation) + 4L * first,
-              Math.min(rows, m - first),
-              n);
-        });
+    rowPass.layerNorm(x, gamma, beta, epsilon, y, mean, inverseDeviation);
   }
 
   @Override
@@ -417,33 +276,7 @@ public final class CpuBackend implements Backend {
       Tensor dbeta,
       boolean accumulate) {
     checks.layerNormBackward(x, gamma, mean, inverseDeviation, dy, dx, dgamma, dbeta);
-    int m = Math.toIntExact(x.shape().dim(0));
-    int n = Math.toIntExact(x.shape().dim(1));
-    int rows = blockRows(m);
-    int blocks = TileGrid.ceilDivide(m, rows);
-    partials.require(Math.max(64, 8L * blocks * n));
-    long sums = partials.address(0);
-    team.run(
-        (long) m * n >= RUN,
-        blocks,
-        (tile, worker) -> {
-          int first = tile * rows;
-          long at = 4L * first * n;
-          long block = sums + 8L * tile * n;
-          NormKernels.backward(
-              at(x) + at,
-              at(gamma),
-              at(mean) + 4L * first,
-              at(inverseDeviation) + 4L * first,
-              at(dy) + at,
-              at(dx) + at,
-              block,
-              block + 4L * n,
-              Math.min(rows, m - first),
-              n);
-        });
-    ReductionKernels.combine(sums, blocks, 2 * n, n, at(dgamma), accumulate);
-    ReductionKernels.combine(sums + 4L * n, blocks, 2 * n, n, at(dbeta), accumulate);
+    rowPass.layerNormBackward(x, gamma, mean, inverseDeviation, dy, dx, dgamma, dbeta, accumulate);
   }
 
   private static int rows(Tensor x) {
@@ -503,44 +336,13 @@ public final class CpuBackend implements Backend {
   @Override
   public void embedding(Tensor ids, Tensor table, Tensor out, boolean accumulate) {
     checks.embedding(ids, table, out);
-    EmbeddingKernels.verifyIds("embedding", ids, table.shape().dim(0), false);
-    int m = Math.toIntExact(ids.elements());
-    int n = Math.toIntExact(table.shape().dim(1));
-    int rows = tileRows(n);
-    team.run(
-        TileGrid.ceilDivide(m, rows),
-        (tile, worker) -> {
-          int first = tile * rows;
-          EmbeddingKernels.gather(
-              at(ids) + 4L * first,
-              at(table),
-              at(out) + 4L * first * n,
-              Math.min(rows, m - first),
-              n,
-              accumulate);
-        });
+    rowPass.embedding(ids, table, out, accumulate);
   }
 
   @Override
   public void embeddingBackward(Tensor ids, Tensor dout, Tensor dtable) {
     checks.embeddingBackward(ids, dout, dtable);
-    EmbeddingKernels.verifyIds("embeddingBackward", ids, dtable.shape().dim(0), false);
-    int m = Math.toIntExact(ids.elements());
-    int n = Math.toIntExact(dtable.shape().dim(1));
-    // Ranges of columns: rows that hit the same id are added in order by one thread.
-    int width = (long) m * n < RUN ? Math.max(1, n) : 64;
-    team.run(
-        TileGrid.ceilDivide(n, width),
-        (tile, worker) -> {
-          long column = 4L * tile * width;
-          EmbeddingKernels.scatterAdd(
-              at(ids),
-              at(dout) + column,
-              at(dtable) + column,
-              m,
-              n,
-              Math.min(width, n - tile * width));
-        });
+    rowPass.embeddingBackward(ids, dout, dtable);
   }
 
   @Override
@@ -622,124 +424,45 @@ public final class CpuBackend implements Backend {
   @Override
   public void crossEntropy(Loss loss, Tensor logits, Tensor targets, Tensor losses) {
     checks.crossEntropy(logits, targets, losses);
-    int n = Math.toIntExact(logits.shape().dim(1));
-    int m = Math.toIntExact(logits.shape().dim(0));
-    EmbeddingKernels.verifyIds("crossEntropy", targets, n, true);
-    int rows = tileRows(n);
-    team.run(
-        TileGrid.ceilDivide(m, rows),
-        (tile, worker) -> {
-          int first = tile * rows;
-          SoftmaxKernels.crossEntropy(
-              loss,
-              at(logits) + 4L * first * n,
-              at(targets) + 4L * first,
-              at(losses) + 4L * first,
-              Math.min(rows, m - first),
-              n);
-        });
+    rowPass.crossEntropy(loss, logits, targets, losses);
   }
 
   @Override
   public void crossEntropyWithGradient(
       Loss loss, Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
     checks.crossEntropyWithGradient(logits, targets, losses, dlogits);
-    int n = Math.toIntExact(logits.shape().dim(1));
-    int m = Math.toIntExact(logits.shape().dim(0));
-    EmbeddingKernels.verifyIds("crossEntropyWithGradient", targets, n, true);
-    int rows = tileRows(n);
-    team.run(
-        TileGrid.ceilDivide(m, rows),
-        (tile, worker) -> {
-          int first = tile * rows;
-          long at = 4L * first * n;
-          SoftmaxKernels.crossEntropyWithGradient(
-              loss,
-              at(logits) + at,
-              at(targets) + 4L * first,
-              (float) scale,
-              at(losses) + 4L * first,
-              at(dlogits) + at,
-              Math.min(rows, m - first),
-              n);
-        });
+    rowPass.crossEntropyWithGradient(loss, logits, targets, scale, losses, dlogits);
   }
 
   @Override
   public double sum(Tensor x) {
     checks.single("sum", x);
-    return blockSum(x, false);
+    return rowPass.blockSum(x, false);
   }
 
   @Override
   public double squaredNorm(Tensor x) {
     checks.single("squaredNorm", x);
-    return blockSum(x, true);
-  }
-
-  private double blockSum(Tensor x, boolean squares) {
-    long elements = x.elements();
-    int blocks = Math.toIntExact((elements + BLOCK - 1) / BLOCK);
-    partials.require(Math.max(64, 8L * blocks));
-    long sums = partials.address(0);
-    long a = at(x);
-    team.run(
-        TileGrid.ceilDivide(blocks, BLOCKS_PER_TILE),
-        (tile, worker) -> {
-          for (int block = tile * BLOCKS_PER_TILE;
-              block < Math.min(blocks, (tile + 1) * BLOCKS_PER_TILE);
-              block++) {
-            long start = (long) block * BLOCK;
-            int n = (int) Math.min(BLOCK, elements - start);
-            double sum =
-                squares
-                    ? ReductionKernels.squaredNorm(a + 4 * start, n)
-                    : ReductionKernels.sum(a + 4 * start, n);
-            ALL.set(JAVA_DOUBLE, sums + 8L * block, sum);
-          }
-        });
-    double total = 0;
-    for (int block = 0; block < blocks; block++) {
-      total += ALL.get(JAVA_DOUBLE, sums + 8L * block);
-    }
-    return total;
+    return rowPass.blockSum(x, true);
   }
 
   @Override
   public void adamW(
       AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
     checks.adamW(parameter, gradient, firstMoment, secondMoment);
-    UpdateKernels.AdamWFactors factors = UpdateKernels.AdamWFactors.of(step);
-    long p = at(parameter);
-    long g = at(gradient);
-    long m = at(firstMoment);
-    long v = at(secondMoment);
-    elementwise(
-        parameter.elements(),
-        (offset, n) ->
-            UpdateKernels.adamW(factors, p + offset, g + offset, m + offset, v + offset, n));
+    elementwise.adamW(step, parameter, gradient, firstMoment, secondMoment);
   }
 
   @Override
   public void sgd(SgdStep step, Tensor parameter, Tensor gradient, Tensor momentum) {
     checks.sgd(parameter, gradient, momentum);
-    long p = at(parameter);
-    long g = at(gradient);
-    long b = at(momentum);
-    elementwise(
-        parameter.elements(),
-        (offset, n) -> UpdateKernels.sgd(step, p + offset, g + offset, b + offset, n));
+    elementwise.sgd(step, parameter, gradient, momentum);
   }
 
   @Override
   public void lion(LionStep step, Tensor parameter, Tensor gradient, Tensor momentum) {
     checks.lion(parameter, gradient, momentum);
-    long p = at(parameter);
-    long g = at(gradient);
-    long m = at(momentum);
-    elementwise(
-        parameter.elements(),
-        (offset, n) -> UpdateKernels.lion(step, p + offset, g + offset, m + offset, n));
+    elementwise.lion(step, parameter, gradient, momentum);
   }
 
   @Override
@@ -786,7 +509,7 @@ public final class CpuBackend implements Backend {
     rowLayers.close();
     convolutions.close();
     partials.close();
-    chunks.close();
+    elementwise.close();
     memory.close();
   }
 }
