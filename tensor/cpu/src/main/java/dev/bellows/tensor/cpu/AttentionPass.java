@@ -122,7 +122,7 @@ final class AttentionPass implements AutoCloseable {
     }
     for (int r = 0; r < rows; r++) {
       long start = (long) r * plan.stride();
-      HalfKernels.scaleTo(block + 4 * start, 1, halves + 2 * start, columns);
+      HalfKernels.narrow(block + 4 * start, halves + 2 * start, columns);
     }
     return halves;
   }
@@ -278,10 +278,10 @@ final class AttentionPass implements AutoCloseable {
     AttentionHead results = AttentionHead.packed(spec, 2, dqkv, batch, head);
     int width = spec.headWidth();
     for (int t = 0; t < spec.time(); t++) {
-      HalfKernels.scaleTo(sums.query(t), 1, results.query(t), width);
+      HalfKernels.narrow(sums.query(t), results.query(t), width);
       if (lastOfGroup) {
-        HalfKernels.scaleTo(sums.key(t), 1, results.key(t), width);
-        HalfKernels.scaleTo(sums.value(t), 1, results.value(t), width);
+        HalfKernels.narrow(sums.key(t), results.key(t), width);
+        HalfKernels.narrow(sums.value(t), results.value(t), width);
       }
     }
   }

@@ -1,9 +1,6 @@
 package dev.bellows.tensor.cpu;
 
 import static dev.bellows.tensor.cpu.Lanes.ALL;
-import static dev.bellows.tensor.cpu.Lanes.FLOATS;
-import static dev.bellows.tensor.cpu.Lanes.ORDER;
-import static dev.bellows.tensor.cpu.Lanes.WIDTH;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
@@ -13,28 +10,18 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.bellows.tensor.DType;
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShape;
-import jdk.incubator.vector.VectorSpecies;
 
 /// Copies of runs of elements between dtypes. The pair of F32 and BF16 is vectorised, every other pair goes element by element.
 final class Conversions {
-  private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
-  private static final VectorSpecies<Short> SHORTS =
-      VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
-
   private Conversions() {}
 
   static void copy(DType from, long source, DType to, long target, int n) {
     if (from == to) {
       MemorySegment.copy(ALL, source, ALL, target, (long) n * from.bytes());
     } else if (from == DType.F32 && to == DType.BF16) {
-      narrow(source, target, n);
+      HalfKernels.narrow(source, target, n);
     } else if (from == DType.BF16 && to == DType.F32) {
-      widen(source, target, n);
+      HalfKernels.widen(source, target, n);
     } else if (from.isFloating() || to.isFloating()) {
       for (int i = 0; i < n; i++) {
         write(to, target, i, read(from, source, i));
@@ -49,38 +36,6 @@ final class Conversions {
   static void fill(DType to, long target, int n, double value) {
     for (int i = 0; i < n; i++) {
       write(to, target, i, value);
-    }
-  }
-
-  /// Rounds to the nearest BF16, ties to even; a NaN stays a quiet NaN.
-  private static void narrow(long source, long target, int n) {
-    int i = 0;
-    for (; i <= n - WIDTH; i += WIDTH) {
-      IntVector bits = IntVector.fromMemorySegment(INTS, ALL, source + 4L * i, ORDER);
-      IntVector rounded =
-          bits.add(bits.lanewise(VectorOperators.LSHR, 16).and(1))
-              .add(0x7FFF)
-              .lanewise(VectorOperators.LSHR, 16);
-      IntVector quiet = bits.lanewise(VectorOperators.LSHR, 16).or(0x40);
-      VectorMask<Integer> nan = bits.and(0x7FFFFFFF).compare(VectorOperators.GT, 0x7F800000);
-      ((ShortVector) rounded.blend(quiet, nan).convertShape(VectorOperators.I2S, SHORTS, 0))
-          .intoMemorySegment(ALL, target + 2L * i, ORDER);
-    }
-    for (; i < n; i++) {
-      write(DType.BF16, target, i, ALL.get(JAVA_FLOAT, source + 4L * i));
-    }
-  }
-
-  private static void widen(long source, long target, int n) {
-    int i = 0;
-    for (; i <= n - WIDTH; i += WIDTH) {
-      ShortVector halves = ShortVector.fromMemorySegment(SHORTS, ALL, source + 2L * i, ORDER);
-      ((IntVector) halves.convertShape(VectorOperators.S2I, INTS, 0))
-          .lanewise(VectorOperators.LSHL, 16)
-          .intoMemorySegment(ALL, target + 4L * i, ORDER);
-    }
-    for (; i < n; i++) {
-      write(DType.F32, target, i, read(DType.BF16, source, i));
     }
   }
 

@@ -217,7 +217,7 @@ public final class CpuBackend implements Backend {
   private static void emptyHalfProduct(long bias, long c, int m, int n) {
     ALL.asSlice(c, 2L * m * n).fill((byte) 0);
     for (int i = 0; i < m && bias != 0; i++) {
-      HalfKernels.scaleTo(bias, 1, c + 2L * i * n, n);
+      HalfKernels.narrow(bias, c + 2L * i * n, n);
     }
   }
 

@@ -111,7 +111,7 @@ final class ElementwisePass implements AutoCloseable {
           (start, n, floats) -> {
             HalfKernels.widen(a + 2 * start, floats, n);
             ElementwiseKernels.gelu(floats, floats, n);
-            HalfKernels.scaleTo(floats, 1, b + 2 * start, n);
+            HalfKernels.narrow(floats, b + 2 * start, n);
           });
       return;
     }
@@ -130,7 +130,7 @@ final class ElementwisePass implements AutoCloseable {
             HalfKernels.widen(a + 2 * start, floats, n);
             HalfKernels.widen(b + 2 * start, gradients, n);
             ElementwiseKernels.geluBackward(floats, gradients, gradients, n);
-            HalfKernels.scaleTo(gradients, 1, c + 2 * start, n);
+            HalfKernels.narrow(gradients, c + 2 * start, n);
           });
       return;
     }

@@ -24,6 +24,17 @@ final class HalfKernels {
     }
   }
 
+  /// F32 to BF16.
+  static void narrow(long source, long target, int n) {
+    int i = 0;
+    for (; i <= n - WIDTH; i += WIDTH) {
+      storeHalf(load(source + 4L * i), target + 2L * i);
+    }
+    if (i < n) {
+      storeHalf(load(source + 4L * i, Lanes.first(n - i)), target + 2L * i, n - i);
+    }
+  }
+
   /// `out[j] = sum of x[i, j]` in F32 over `rows` rows of width `n` that lie one after the other.
   static void columns(long x, int rows, int n, long out) {
     int j = 0;

@@ -90,7 +90,7 @@ final class Lanes {
         .reinterpretAsFloats();
   }
 
-  /// Rounds to BF16, to the nearest, ties to even. The NaNs that the processor makes have their low bits clear, so they stay NaNs.
+  /// Rounds to BF16, to the nearest, ties to even; a NaN stays a quiet NaN.
   static void storeHalf(FloatVector vector, long address) {
     narrowed(vector).intoMemorySegment(ALL, address, ORDER);
   }
@@ -102,12 +102,11 @@ final class Lanes {
 
   private static ShortVector narrowed(FloatVector vector) {
     IntVector bits = vector.reinterpretAsInts();
-    IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+    IntVector high = bits.lanewise(VectorOperators.LSHR, 16);
+    IntVector rounded = bits.add(0x7FFF).add(high.and(1)).lanewise(VectorOperators.LSHR, 16);
+    VectorMask<Integer> nan = vector.test(VectorOperators.IS_NAN).cast(INTS);
     return (ShortVector)
-        bits.add(0x7FFF)
-            .add(odd)
-            .lanewise(VectorOperators.LSHR, 16)
-            .convertShape(VectorOperators.I2S, HALVES, 0);
+        rounded.blend(high.or(0x40), nan).convertShape(VectorOperators.I2S, HALVES, 0);
   }
 
   /// The first `count` lanes.
