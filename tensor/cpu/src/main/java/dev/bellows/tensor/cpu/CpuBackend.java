@@ -183,19 +183,11 @@ public final class CpuBackend implements Backend {
       }
       return;
     }
+    GemmShape shape =
+        new GemmShape(spec, a.dtype() == DType.BF16, c.dtype() == DType.BF16, m, n, k, bias != 0);
     int before = enterProducts();
     try {
-      products.gemm(
-          spec,
-          a.dtype() == DType.BF16,
-          c.dtype() == DType.BF16,
-          m,
-          n,
-          k,
-          at(a),
-          at(b),
-          bias,
-          at(c));
+      products.gemm(shape, at(a), at(b), bias, at(c));
     } finally {
       OneDnn.setOpenMpThreads(before);
     }

@@ -1,5 +1,7 @@
 package dev.bellows.tensor.cpu;
 
+import static dev.bellows.tensor.cpu.Lanes.ALL;
+import static dev.bellows.tensor.cpu.Lanes.ORDER;
 import static dev.bellows.tensor.cpu.Lanes.WIDTH;
 import static dev.bellows.tensor.cpu.Lanes.all;
 import static dev.bellows.tensor.cpu.Lanes.first;
@@ -78,22 +80,31 @@ final class ElementwiseKernels {
       store(VectorFunctions.gelu(load(x + 4L * i)), y + 4L * i);
     }
     if (i < n) {
-      VectorMask<Float> mask = first(n - i);
-      store(VectorFunctions.gelu(load(x + 4L * i, mask)), y + 4L * i, mask);
+      geluOfPart(x + 4L * i, y + 4L * i, n - i);
     }
+  }
+
+  private static void geluOfPart(long x, long y, int n) {
+    VectorMask<Float> mask = first(n);
+    store(VectorFunctions.gelu(load(x, mask)), y, mask);
   }
 
   static void geluBackward(long x, long dy, long dx, int n) {
     int i = 0;
     for (; i <= n - WIDTH; i += WIDTH) {
-      store(VectorFunctions.geluDerivative(load(x + 4L * i)).mul(load(dy + 4L * i)), dx + 4L * i);
+      // Not by store(): the compiler's budget is nearly used up here, and beyond it only the JDK's
+      // own methods are inlined.
+      VectorFunctions.geluDerivative(load(x + 4L * i))
+          .mul(load(dy + 4L * i))
+          .intoMemorySegment(ALL, dx + 4L * i, ORDER);
     }
     if (i < n) {
-      VectorMask<Float> mask = first(n - i);
-      store(
-          VectorFunctions.geluDerivative(load(x + 4L * i, mask)).mul(load(dy + 4L * i, mask)),
-          dx + 4L * i,
-          mask);
+      geluBackwardOfPart(x + 4L * i, dy + 4L * i, dx + 4L * i, n - i);
     }
+  }
+
+  private static void geluBackwardOfPart(long x, long dy, long dx, int n) {
+    VectorMask<Float> mask = first(n);
+    store(VectorFunctions.geluDerivative(load(x, mask)).mul(load(dy, mask)), dx, mask);
   }
 }

@@ -35,7 +35,9 @@ final class OneDnn {
   private static final int CPU = 1;
   private static final int IN_ORDER = 1;
   private static final int SCRATCHPAD_USER = 1;
+  private static final int QUERY_WEIGHTS = 131;
   private static final int QUERY_SCRATCHPAD = 136;
+  private static final int ANY_FORMAT = 1;
   private static final String LOCATION = "org/bytedeco/dnnl/linux-x86_64/";
   private static final List<String> FILES = List.of("libdnnl.so.3", "libgomp.so.1");
 
@@ -47,6 +49,8 @@ final class OneDnn {
       MethodHandle streamCreate,
       MethodHandle streamDestroy,
       MethodHandle memoryDescCreateWithStrides,
+      MethodHandle memoryDescCreateWithTag,
+      MethodHandle memoryDescClone,
       MethodHandle memoryDescDestroy,
       MethodHandle memoryDescGetSize,
       MethodHandle primitiveAttrCreate,
@@ -57,6 +61,7 @@ final class OneDnn {
       MethodHandle postOpsDestroy,
       MethodHandle postOpsAppendSum,
       MethodHandle matmulPrimitiveDescCreate,
+      MethodHandle reorderPrimitiveDescCreate,
       MethodHandle primitiveDescDestroy,
       MethodHandle primitiveDescQueryMd,
       MethodHandle primitiveCreate,
@@ -123,6 +128,15 @@ final class OneDnn {
             JAVA_LONG,
             JAVA_INT,
             JAVA_LONG),
+        status(
+            library,
+            "dnnl_memory_desc_create_with_tag",
+            JAVA_LONG,
+            JAVA_INT,
+            JAVA_LONG,
+            JAVA_INT,
+            JAVA_INT),
+        status(library, "dnnl_memory_desc_clone", JAVA_LONG, JAVA_LONG),
         status(library, "dnnl_memory_desc_destroy", JAVA_LONG),
         handle(library, "dnnl_memory_desc_get_size", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG)),
         status(library, "dnnl_primitive_attr_create", JAVA_LONG),
@@ -136,6 +150,15 @@ final class OneDnn {
             library,
             "dnnl_matmul_primitive_desc_create",
             JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG),
+        status(
+            library,
+            "dnnl_reorder_primitive_desc_create",
             JAVA_LONG,
             JAVA_LONG,
             JAVA_LONG,
@@ -324,6 +347,22 @@ final class OneDnn {
     }
   }
 
+  /// A descriptor of a matrix of `type` in a layout that the primitive chooses.
+  static long anyMatrix(int type, long rows, long columns) {
+    try (Arena arena = Arena.ofConfined()) {
+      long dims = arena.allocateFrom(JAVA_LONG, rows, columns).address();
+      return created(
+          "memory_desc_create_with_tag",
+          place ->
+              (int) NATIVE.memoryDescCreateWithTag.invokeExact(place, 2, dims, type, ANY_FORMAT));
+    }
+  }
+
+  static long copyOfLayout(long descriptor) {
+    return created(
+        "memory_desc_clone", place -> (int) NATIVE.memoryDescClone.invokeExact(place, descriptor));
+  }
+
   static long memoryBytes(long descriptor) {
     try {
       return (long) NATIVE.memoryDescGetSize.invokeExact(descriptor);
@@ -383,10 +422,29 @@ final class OneDnn {
                     place, engine, a, b, bias, c, attributes));
   }
 
+  /// A description of a copy from one layout to another.
+  static long reorderDescription(long engine, long from, long to, long attributes) {
+    return created(
+        "reorder_primitive_desc_create",
+        place ->
+            (int)
+                NATIVE.reorderPrimitiveDescCreate.invokeExact(
+                    place, from, engine, to, engine, attributes));
+  }
+
   /// The scratchpad's memory descriptor, owned by `description`.
   static long scratchpad(long description) {
+    return queriedLayout(description, QUERY_SCRATCHPAD);
+  }
+
+  /// The memory descriptor of a product's second operand, owned by `description`.
+  static long weightsLayout(long description) {
+    return queriedLayout(description, QUERY_WEIGHTS);
+  }
+
+  private static long queriedLayout(long description, int which) {
     try {
-      return (long) NATIVE.primitiveDescQueryMd.invokeExact(description, QUERY_SCRATCHPAD, 0);
+      return (long) NATIVE.primitiveDescQueryMd.invokeExact(description, which, 0);
     } catch (Throwable e) {
       throw unexpected(e);
     }

@@ -1,14 +1,12 @@
 package dev.bellows.tensor.cpu;
 
-import dev.bellows.tensor.Gemm;
 import dev.bellows.tensor.MemoryPool;
 import java.util.HashMap;
 import java.util.Map;
 
 /// Matrix products over a [ComputeTeam]: prepared oneDNN primitives, kept by shape, and oneDNN's sgemm.
 ///
-/// Which of the two computes a product is a function of its kind: the primitive where b is transposed (a linear layer's forward
-/// pass), a bias is added or the operands are BF16, sgemm for input and weight gradients, where it measured up to 5 % (weight gradients on Zen 5: 10 to 20 %) faster.
+/// How a product is cut and computed is a function of its [GemmShape] only.
 /// Threads: [#prepare] and [#gemm] by the thread that calls the backend, [#execute] by any worker.
 final class Products implements AutoCloseable {
   /// A training run has a few hundred shapes. Whoever makes new ones for ever (text generation) must not fill the memory.
@@ -16,24 +14,27 @@ final class Products implements AutoCloseable {
 
   private final ComputeTeam team;
   private final Workspace scratch;
+  private final Workspace packed;
   private final long engine = OneDnn.engine();
   private final long[] streams;
   private final Map<ProductShape, MatrixProduct> prepared = new HashMap<>();
+  private final Map<GemmShape, PackedProduct> packedProducts = new HashMap<>();
 
   Products(ComputeTeam team, MemoryPool memory) {
     this.team = team;
     this.scratch = new Workspace(memory, team.threads());
+    this.packed = new Workspace(memory, 1);
     this.streams = new long[team.threads()];
     for (int i = 0; i < streams.length; i++) {
       streams[i] = OneDnn.stream(engine);
     }
   }
 
-  /// The primitive of `shape`, made on first use. The calling thread's OpenMP team must have size 1.
+  /// The product of `shape`, made on first use. The calling thread's OpenMP team must have size 1.
   MatrixProduct prepare(ProductShape shape) {
     MatrixProduct product = prepared.get(shape);
     if (product == null) {
-      product = new MatrixProduct(shape, engine, team.threads());
+      product = MatrixProduct.plain(shape, engine, team.threads());
       prepared.put(shape, product);
       scratch.require(Math.max(64, product.scratchBytes()));
     }
@@ -42,13 +43,15 @@ final class Products implements AutoCloseable {
 
   /// Whether so many shapes are kept that [#forget] is due before the next operation.
   boolean isFull() {
-    return prepared.size() > MOST;
+    return prepared.size() + packedProducts.size() > MOST;
   }
 
   /// Frees every prepared product; those handed out before must not be used again.
   void forget() {
     prepared.values().forEach(MatrixProduct::close);
     prepared.clear();
+    packedProducts.values().forEach(PackedProduct::close);
+    packedProducts.clear();
   }
 
   /// Runs `product` on the calling thread, which is `worker` of the team.
@@ -56,99 +59,101 @@ final class Products implements AutoCloseable {
     product.execute(worker, streams[worker], a, b, bias, c, scratch.address(worker));
   }
 
-  /// `c [m, n] (+)= op(a) op(b) (+ bias)` over packed matrices; `bias` is 0 for none.
-  /// With `half`, `a` and `b` are BF16, and `c` with `halfResult`.
-  void gemm(
-      Gemm spec,
-      boolean half,
-      boolean halfResult,
-      int m,
-      int n,
-      int k,
-      long a,
-      long b,
-      long bias,
-      long c) {
-    TileGrid grid = spec.transposeA() ? TileGrid.byOutput(m, n, k) : TileGrid.byRows(m, n, k);
-    int lda = spec.transposeA() ? m : k;
-    int ldb = spec.transposeB() ? k : n;
-    long bytes = half ? 2 : 4;
-    long aStep = bytes * (spec.transposeA() ? 1 : lda);
-    long bStep = bytes * (spec.transposeB() ? ldb : 1);
-    if (half || spec.transposeB() || bias != 0) {
-      MatrixProduct[] products = prepare(spec, half, halfResult, grid, k, lda, ldb, n, bias != 0);
-      team.run(
-          grid.tiles(),
-          (tile, worker) -> {
-            int row = grid.firstRow(tile);
-            int column = grid.firstColumn(tile);
-            execute(
-                products[tile],
-                worker,
-                a + aStep * row,
-                b + bStep * column,
-                bias + 4L * column,
-                c + (halfResult ? 2 : 4) * ((long) row * n + column));
-          });
+  /// Computes a whole product; `bias` is ignored without one. The calling thread's OpenMP team must have size 1.
+  void gemm(GemmShape shape, long a, long b, long bias, long c) {
+    if (shape.packed()) {
+      packedGemm(shape, a, b, bias, c);
+    } else if (shape.prepared()) {
+      preparedGemm(shape, a, b, bias, c);
     } else {
-      float beta = spec.accumulate() ? 1f : 0f;
-      team.run(
-          grid.tiles(),
-          (tile, worker) -> {
-            int row = grid.firstRow(tile);
-            int column = grid.firstColumn(tile);
-            OneDnn.sgemm(
-                spec.transposeA(),
-                false,
-                grid.rowsOf(tile),
-                grid.columnsOf(tile),
-                k,
-                a + aStep * row,
-                lda,
-                b + bStep * column,
-                ldb,
-                beta,
-                c + 4L * ((long) row * n + column),
-                n);
-          });
+      sgemm(shape, a, b, c);
     }
   }
 
-  private MatrixProduct[] prepare(
-      Gemm spec,
-      boolean half,
-      boolean halfResult,
-      TileGrid grid,
-      int k,
-      int lda,
-      int ldb,
-      int ldc,
-      boolean bias) {
-    MatrixProduct[] products = new MatrixProduct[grid.tiles()];
-    for (int tile = 0; tile < products.length; tile++) {
-      boolean like =
-          tile > 0
-              && grid.rowsOf(tile) == grid.rowsOf(tile - 1)
-              && grid.columnsOf(tile) == grid.columnsOf(tile - 1);
-      products[tile] =
-          like
-              ? products[tile - 1]
-              : prepare(
-                  new ProductShape(
-                      half,
-                      halfResult,
-                      grid.rowsOf(tile),
-                      grid.columnsOf(tile),
-                      k,
-                      spec.transposeA(),
-                      lda,
-                      spec.transposeB(),
-                      ldb,
-                      ldc,
-                      bias,
-                      spec.accumulate()));
+  private void packedGemm(GemmShape shape, long a, long b, long bias, long c) {
+    PackedProduct product = packedProduct(shape);
+    TileGrid grid = product.grid();
+    long panels = packed.address(0);
+    team.run(
+        product.panels(),
+        (panel, worker) ->
+            product
+                .panel(panel)
+                .execute(
+                    worker,
+                    streams[worker],
+                    shape.b(b, grid.firstColumn(panel)),
+                    panels + product.offset(panel),
+                    scratch.address(worker)));
+    team.run(
+        grid.tiles(),
+        (tile, worker) -> {
+          int row = grid.firstRow(tile);
+          int column = grid.firstColumn(tile);
+          execute(
+              product.tile(tile),
+              worker,
+              shape.a(a, row),
+              panels + product.offset(tile),
+              bias + 4L * column,
+              shape.c(c, row, column));
+        });
+  }
+
+  private PackedProduct packedProduct(GemmShape shape) {
+    PackedProduct product = packedProducts.get(shape);
+    if (product == null) {
+      product = new PackedProduct(shape, shape.grid(), engine, team.threads());
+      packedProducts.put(shape, product);
+      scratch.require(Math.max(64, product.scratchBytes()));
+      packed.require(product.bytes());
     }
-    return products;
+    return product;
+  }
+
+  private void preparedGemm(GemmShape shape, long a, long b, long bias, long c) {
+    TileGrid grid = shape.grid();
+    MatrixProduct[] tiles = new MatrixProduct[grid.tiles()];
+    for (int i = 0; i < tiles.length; i++) {
+      tiles[i] = prepare(shape.tile(grid.rowsOf(i), grid.columnsOf(i)));
+    }
+    team.run(
+        tiles.length,
+        (tile, worker) -> {
+          int row = grid.firstRow(tile);
+          int column = grid.firstColumn(tile);
+          execute(
+              tiles[tile],
+              worker,
+              shape.a(a, row),
+              shape.b(b, column),
+              bias + 4L * column,
+              shape.c(c, row, column));
+        });
+  }
+
+  private void sgemm(GemmShape shape, long a, long b, long c) {
+    TileGrid grid = shape.grid();
+    float beta = shape.spec().accumulate() ? 1f : 0f;
+    team.run(
+        grid.tiles(),
+        (tile, worker) -> {
+          int row = grid.firstRow(tile);
+          int column = grid.firstColumn(tile);
+          OneDnn.sgemm(
+              shape.spec().transposeA(),
+              false,
+              grid.rowsOf(tile),
+              grid.columnsOf(tile),
+              shape.k(),
+              shape.a(a, row),
+              shape.lda(),
+              shape.b(b, column),
+              shape.ldb(),
+              beta,
+              shape.c(c, row, column),
+              shape.n());
+        });
   }
 
   @Override
@@ -158,5 +163,6 @@ final class Products implements AutoCloseable {
       OneDnn.destroyStream(stream);
     }
     scratch.close();
+    packed.close();
   }
 }

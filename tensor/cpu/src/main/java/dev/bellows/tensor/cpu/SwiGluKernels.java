@@ -21,13 +21,7 @@ final class SwiGluKernels {
   }
 
   private static void forwardRow(long gate, long up, long y, int n) {
-    int j = 0;
-    for (; j <= n - WIDTH; j += WIDTH) {
-      long at = 4L * j;
-      FloatVector g = load(gate + at);
-      store(g.div(exp(g.neg()).add(1f)).mul(load(up + at)), y + at);
-    }
-    if (j < n) {
+    for (int j = 0; j < n; j += WIDTH) {
       long at = 4L * j;
       VectorMask<Float> mask = first(n - j);
       FloatVector g = load(gate + at, mask);
@@ -44,17 +38,7 @@ final class SwiGluKernels {
   /// With s = 1 / (1 + e), where 1 - s = e · s: dgate = dy · up · s · (1 + gate · e · s), dup = dy · gate · s.
   private static void backwardRow(long x, long dy, long dx, int n) {
     long up = 4L * n;
-    int j = 0;
-    for (; j <= n - WIDTH; j += WIDTH) {
-      long at = 4L * j;
-      FloatVector g = load(x + at);
-      FloatVector e = exp(g.neg());
-      FloatVector s = all(1f).div(e.add(1f));
-      FloatVector gradient = load(dy + at).mul(s);
-      store(gradient.mul(load(x + at + up)).mul(g.fma(e.mul(s), all(1f))), dx + at);
-      store(gradient.mul(g), dx + at + up);
-    }
-    if (j < n) {
+    for (int j = 0; j < n; j += WIDTH) {
       long at = 4L * j;
       VectorMask<Float> mask = first(n - j);
       FloatVector g = load(x + at, mask);

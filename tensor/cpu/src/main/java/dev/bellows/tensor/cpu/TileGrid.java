@@ -10,13 +10,16 @@ package dev.bellows.tensor.cpu;
 /// @param tileColumns columns of one tile
 record TileGrid(int rows, int columns, int tileRows, int tileColumns) {
   /// Version of the tile configuration, part of the backend's fingerprint.
-  static final int VERSION = 1;
+  static final int VERSION = 2;
 
   /// Operations below which one more tile costs more than it brings: about 50 µs of one core.
   private static final double TILE_FLOPS = 8e6;
 
   private static final int ROW_TILES = 16;
   private static final int OUTPUT_TILES = 8;
+
+  /// Columns that a tile keeps if it can: narrower ones read too much of the other operand for what they compute.
+  private static final int PANEL = 384;
 
   /// Bands of rows, as forward products and input gradients are cut; a product of few rows is cut by columns too.
   static TileGrid byRows(int m, int n, int k) {
@@ -27,14 +30,22 @@ record TileGrid(int rows, int columns, int tileRows, int tileColumns) {
     return new TileGrid(m, n, Math.min(tileRows, m), Math.min(tileColumns, n));
   }
 
-  /// Blocks of the output, as weight gradients are cut: the longer side is halved until there are enough.
+  /// Bands of rows cut into panels of columns, for a second operand that is packed panel by panel.
+  static TileGrid byRowsAndPanels(int m, int n, int k) {
+    TileGrid bands = byRows(m, n, k);
+    int panels = Math.max(1, n / PANEL);
+    return new TileGrid(
+        m, n, bands.tileRows, Math.min(bands.tileColumns, roundUp(ceilDivide(n, panels), 64)));
+  }
+
+  /// Blocks of the output, as weight gradients are cut: first wide columns are halved, then rows, then the longer side, until there are enough.
   static TileGrid byOutput(int m, int n, int k) {
     int wanted = (int) Math.clamp(2.0 * m * n * k / TILE_FLOPS, 1, OUTPUT_TILES);
     int tileRows = m;
     int tileColumns = n;
     int tiles = 1;
     while (tiles < wanted && Math.max(tileRows, tileColumns) > 32) {
-      if (tileRows > tileColumns) {
+      if (tileColumns <= PANEL && tileRows > 64 || tileRows > tileColumns) {
         tileRows = roundUp(ceilDivide(tileRows, 2), 16);
       } else {
         tileColumns = roundUp(ceilDivide(tileColumns, 2), 16);
@@ -49,7 +60,8 @@ record TileGrid(int rows, int columns, int tileRows, int tileColumns) {
     return ceilDivide(rows, tileRows) * columnTiles();
   }
 
-  private int columnTiles() {
+  /// Tiles beside each other.
+  int columnTiles() {
     return ceilDivide(columns, tileColumns);
   }
 

@@ -47,17 +47,7 @@ final class UpdateKernels {
 
   static void adamW(
       AdamWFactors f, long parameter, long gradient, long firstMoment, long secondMoment, int n) {
-    int i = 0;
-    for (; i <= n - WIDTH; i += WIDTH) {
-      long at = 4L * i;
-      FloatVector g = load(gradient + at).mul(f.gradientScale);
-      FloatVector m = load(firstMoment + at).mul(f.beta1).add(g.mul(f.oneMinusBeta1));
-      FloatVector v = load(secondMoment + at).mul(f.beta2).add(g.mul(g).mul(f.oneMinusBeta2));
-      store(m, firstMoment + at);
-      store(v, secondMoment + at);
-      store(VectorFunctions.adamWParameter(f, load(parameter + at), m, v), parameter + at);
-    }
-    if (i < n) {
+    for (int i = 0; i < n; i += WIDTH) {
       long at = 4L * i;
       VectorMask<Float> mask = first(n - i);
       FloatVector g = load(gradient + at, mask).mul(f.gradientScale);
