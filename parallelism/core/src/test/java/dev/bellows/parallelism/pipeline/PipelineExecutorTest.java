@@ -21,7 +21,7 @@ class PipelineExecutorTest {
   private static final long PATIENT_MILLIS = 30_000;
 
   /// For schedules that must hang.
-  private static final long IMPATIENT_MILLIS = 250;
+  private static final long IMPATIENT_MILLIS = 600;
 
   private static TinyModel sequential(PipelineSchedule schedule, int steps) {
     TinyModel model = new TinyModel(schedule.chunks());

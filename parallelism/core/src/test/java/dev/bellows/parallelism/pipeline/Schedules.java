@@ -11,20 +11,12 @@ final class Schedules {
 
   /// By name: GPipe, 1F1B, and interleaved and forward-only ones with 1 to [#MOST_CHUNKS] chunks.
   static Map<String, PipelineSchedule> all(int stages, int microBatches) {
-    Map<String, PipelineSchedule> all = training(stages, microBatches);
-    for (int chunks = 1; chunks <= MOST_CHUNKS; chunks++) {
-      put(all, "forward only", PipelineSchedule.forwardOnly(stages, chunks, microBatches));
-    }
-    return all;
-  }
-
-  /// Those with backward passes.
-  static Map<String, PipelineSchedule> training(int stages, int microBatches) {
     Map<String, PipelineSchedule> all = new LinkedHashMap<>();
     put(all, "GPipe", PipelineSchedule.gPipe(stages, microBatches));
     put(all, "1F1B", PipelineSchedule.oneForwardOneBackward(stages, microBatches));
     for (int chunks = 1; chunks <= MOST_CHUNKS; chunks++) {
       put(all, "interleaved", PipelineSchedule.interleaved(stages, chunks, microBatches));
+      put(all, "forward only", PipelineSchedule.forwardOnly(stages, chunks, microBatches));
     }
     return all;
   }

@@ -17,6 +17,10 @@ final class TinyModel {
 
     private Layer(Random random) {
       fill(weight, random);
+      // Twelve layers must neither blow up nor fade out.
+      for (int i = 0; i < weight.length; i++) {
+        weight[i] *= 0.6f;
+      }
     }
 
     /// z = x Wᵀ.
