@@ -56,7 +56,9 @@ public final class PipelineExecutor<T> {
   }
 
   private Optional<T> receive(PipelineAction action) {
-    return schedule.input(action).map(message -> message.isLocal() ? take(message) : link.receive(message));
+    return schedule
+        .input(action)
+        .map(message -> message.isLocal() ? take(message) : link.receive(message));
   }
 
   private T take(PipelineMessage message) {
@@ -94,8 +96,7 @@ public final class PipelineExecutor<T> {
     }
   }
 
-  private Optional<T> located(
-      PipelineAction action, String doing, Supplier<Optional<T>> body) {
+  private Optional<T> located(PipelineAction action, String doing, Supplier<Optional<T>> body) {
     try {
       return body.get();
     } catch (RuntimeException | Error failure) {

@@ -32,7 +32,11 @@ public final class PipelineSchedule {
     ScheduleCheck.checkShape(stages, chunksPerStage, microBatches);
     if (actions.size() != stages) {
       throw new IllegalArgumentException(
-          "no pipeline schedule: " + actions.size() + " lists of actions for " + stages + " stages");
+          "no pipeline schedule: "
+              + actions.size()
+              + " lists of actions for "
+              + stages
+              + " stages");
     }
     this.stages = stages;
     this.chunksPerStage = chunksPerStage;
@@ -81,8 +85,7 @@ public final class PipelineSchedule {
   /// missing, doubled, on the wrong stage or out of micro-batch order, or when the stages would wait for each other for ever.
   public static PipelineSchedule of(
       int stages, int chunksPerStage, int microBatches, List<List<PipelineAction>> actions) {
-    PipelineSchedule schedule =
-        new PipelineSchedule(stages, chunksPerStage, microBatches, actions);
+    PipelineSchedule schedule = new PipelineSchedule(stages, chunksPerStage, microBatches, actions);
     ScheduleCheck.check(schedule);
     return schedule;
   }

@@ -44,7 +44,8 @@ final class ScheduleCheck {
       int chunk = action.chunk();
       require(
           chunk >= 0 && chunk < schedule.chunks() && schedule.stageOf(chunk) == stage,
-          () -> "stage " + stage + " lists " + action.describe() + ", but does not hold that chunk");
+          () ->
+              "stage " + stage + " lists " + action.describe() + ", but does not hold that chunk");
       int[] done =
           switch (action.pass()) {
             case FORWARD -> forward;

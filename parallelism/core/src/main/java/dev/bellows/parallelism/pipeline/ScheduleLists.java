@@ -27,7 +27,8 @@ final class ScheduleLists {
     List<List<PipelineAction>> lists = new ArrayList<>();
     for (int stage = 0; stage < stages; stage++) {
       lists.add(
-          existing(passes(Pass.FORWARD, stage, stages, chunksPerStage, microBatches), microBatches));
+          existing(
+              passes(Pass.FORWARD, stage, stages, chunksPerStage, microBatches), microBatches));
     }
     return lists;
   }

@@ -64,8 +64,7 @@ final class LongestPath {
       double travel = schedule.stages() == 1 ? 0 : latency;
       start =
           Math.max(
-              start,
-              end(new PipelineAction(action.pass(), source, action.microBatch())) + travel);
+              start, end(new PipelineAction(action.pass(), source, action.microBatch())) + travel);
     }
     double end = start + cost(action);
     ends.put(action, end);

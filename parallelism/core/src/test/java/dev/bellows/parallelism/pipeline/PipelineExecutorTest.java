@@ -68,8 +68,7 @@ class PipelineExecutorTest {
     TinyPipeline pipeline = new TinyPipeline(schedule, schedule.sendsAhead(), PATIENT_MILLIS);
     assertEquals(List.of(), pipeline.run(1), name);
     TinyModel expected = new TinyModel(schedule.chunks());
-    List<float[]> outputs =
-        expected.train(schedule.microBatches(), !schedule.isForwardOnly());
+    List<float[]> outputs = expected.train(schedule.microBatches(), !schedule.isForwardOnly());
     assertTrue(sameGradients(expected, pipeline.model), name);
     assertTrue(schedule.isForwardOnly() || hasGradients(pipeline.model), name);
     assertTrue(pipeline.links.isEmpty(), name);

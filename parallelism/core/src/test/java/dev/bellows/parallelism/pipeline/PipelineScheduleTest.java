@@ -54,8 +54,7 @@ class PipelineScheduleTest {
         "F0a F1a F0b F1b F2a B0b F3a B1b F2b B0a F3b B1a B2b B3b B2a B3a", text(interleaved, 0));
     assertEquals(
         "F0a F1a F0b B0b F1b B1b F2a B0a F3a B1a F2b B2b F3b B3b B2a B3a", text(interleaved, 1));
-    assertEquals(
-        "F0a F1a F0b F1b F2a F2b", text(PipelineSchedule.forwardOnly(2, 2, 3), 0));
+    assertEquals("F0a F1a F0b F1b F2a F2b", text(PipelineSchedule.forwardOnly(2, 2, 3), 0));
   }
 
   @Test
@@ -123,7 +122,8 @@ class PipelineScheduleTest {
   @Test
   void activationsAreWeighedByChunk() {
     PipelineSchedule schedule = PipelineSchedule.interleaved(2, 2, 2);
-    // Stage 1: F0a F1a F0b B0b F1b B1b B0a B1a, with chunk 1 (a) weighing 10 and chunk 3 (b) weighing 1.
+    // Stage 1: F0a F1a F0b B0b F1b B1b B0a B1a, with chunk 1 (a) weighing 10 and chunk 3 (b)
+    // weighing 1.
     assertEquals("F0a F1a F0b B0b F1b B1b B0a B1a", text(schedule, 1));
     assertEquals(21, schedule.peakActivations(1, chunk -> chunk == 1 ? 10 : 1));
   }
@@ -166,7 +166,8 @@ class PipelineScheduleTest {
     // Stage 0: F0 0-1, F1 1-2, B0 8-10, B1 15-17. Stage 1: F0 1-4, B0 4-8, F1 8-11, B1 11-15.
     assertEquals(17, schedule.makespan(PipelineScheduleTest::drawnCost));
     assertEquals(1 - 20.0 / 34, schedule.bubbleFraction(PipelineScheduleTest::drawnCost), 1e-12);
-    // Half a unit for each message. Stage 1: F0 1.5-4.5, B0 -8.5, F1 -11.5, B1 -15.5. Stage 0: B1 16-18.
+    // Half a unit for each message. Stage 1: F0 1.5-4.5, B0 -8.5, F1 -11.5, B1 -15.5. Stage 0: B1
+    // 16-18.
     assertEquals(18, schedule.makespan(PipelineScheduleTest::drawnCost, message -> 0.5));
   }
 
@@ -240,7 +241,8 @@ class PipelineScheduleTest {
         () -> PipelineSchedule.gPipe(0, 4));
     refused("2 stages with 0 chunks each", () -> PipelineSchedule.interleaved(2, 0, 4));
     refused("cannot run 0 micro-batches", () -> PipelineSchedule.oneForwardOneBackward(2, 0));
-    refused("1 lists of actions for 2 stages", () -> PipelineSchedule.of(2, 1, 1, List.of(List.of())));
+    refused(
+        "1 lists of actions for 2 stages", () -> PipelineSchedule.of(2, 1, 1, List.of(List.of())));
     refused(
         "stage 0 lists forward of chunk 1, micro-batch 0, but does not hold that chunk",
         2,
@@ -274,9 +276,9 @@ class PipelineScheduleTest {
     List<PipelineAction> allForwardFirst =
         List.of(forward(1, 0), forward(1, 1), backward(1, 0), backward(1, 1));
     refused(
-        "the stages wait for each other: stage 0 waits to receive the gradient of micro-batch 0 from"
-            + " chunk 1 on stage 1 to chunk 0 on stage 0; stage 1 waits to receive the activation of"
-            + " micro-batch 1 from chunk 0 on stage 0 to chunk 1 on stage 1",
+        "the stages wait for each other: stage 0 waits to receive the gradient of micro-batch 0"
+            + " from chunk 1 on stage 1 to chunk 0 on stage 0; stage 1 waits to receive the"
+            + " activation of micro-batch 1 from chunk 0 on stage 0 to chunk 1 on stage 1",
         2,
         List.of(alternating, allForwardFirst));
   }

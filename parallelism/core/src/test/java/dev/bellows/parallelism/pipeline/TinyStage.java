@@ -47,8 +47,7 @@ final class TinyStage implements StageWork<float[]> {
 
   @Override
   public Optional<float[]> backward(int chunk, int microBatch, Optional<float[]> gradient) {
-    float[] dy =
-        gradient.orElseGet(() -> model.lossGradient(microBatch, outputs.get(microBatch)));
+    float[] dy = gradient.orElseGet(() -> model.lossGradient(microBatch, outputs.get(microBatch)));
     float[] x = inputs.remove(PipelineAction.forward(chunk, microBatch));
     float[] dx = model.layers.get(chunk).backward(x, dy);
     return chunk == 0 ? Optional.empty() : Optional.of(dx);
