@@ -99,7 +99,6 @@ final class SchedulePlay {
     private int next;
     private boolean computed;
     private int place = NOT_OFFERED;
-    private boolean moved;
     private double clock;
     private double busy;
 
@@ -112,9 +111,10 @@ final class SchedulePlay {
       return next == actions.size();
     }
 
-    /// Goes on until it must wait. Returns whether anything happened that another stage may wait for.
+    /// Goes on until it must wait. Returns whether anything happened that another stage may wait for; a message is first offered in the
+    /// turn that computed it, so an offer counts too.
     boolean advance() {
-      moved = false;
+      boolean moved = false;
       while (!isFinished() && step(actions.get(next))) {
         moved = true;
       }
@@ -160,8 +160,6 @@ final class SchedulePlay {
         place = queue.sent().size();
         queue.sent().add(message);
         queue.sentAt().add(clock);
-        // With rendezvous the receiver can go on now although this stage waits.
-        moved = true;
       }
       int before = message.isLocal() ? NOT_OFFERED : place - sendsAhead;
       if (before >= queue.takenAt().size()) {
