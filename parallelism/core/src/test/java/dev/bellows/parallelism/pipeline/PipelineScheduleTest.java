@@ -174,7 +174,8 @@ class PipelineScheduleTest {
   @Test
   void aSendThatWaitsHoldsUpItsStage() {
     PipelineSchedule schedule = PipelineSchedule.forwardOnly(2, 1, 3);
-    // Stage 1: F0 1-4, F1 4-7 in each case. Stage 0: F0 0-1, F1 1-2; with rendezvous F1 is taken at 4, so F2 4-9 and on stage 1 9-12.
+    // Stage 1: F0 1-4, F1 4-7 in each case. Stage 0: F0 0-1, F1 1-2; with rendezvous F1 is taken at
+    // 4, so F2 4-9 and on stage 1 9-12.
     assertEquals(12, boundedMakespan(schedule, 0));
     // One ahead: F1 is sent at 2, F2 2-7 and on stage 1 7-10.
     assertEquals(10, boundedMakespan(schedule, 1));
