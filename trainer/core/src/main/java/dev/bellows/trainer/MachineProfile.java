@@ -2,7 +2,8 @@ package dev.bellows.trainer;
 
 import dev.bellows.nn.Precision;
 import dev.bellows.trainer.config.RunConfig;
-import java.util.Locale;
+import java.math.BigDecimal;
+import java.math.MathContext;
 
 /// What a plan assumes of each worker's machine.
 ///
@@ -30,20 +31,29 @@ public record MachineProfile(double flops, double bandwidth, String source) {
         config.workers().threads() * (half ? BF16_PER_THREAD : F32_PER_THREAD);
     double flops = gigaflops > 0 ? gigaflops * 1e9 : measured;
     double bandwidth = gigabytes > 0 ? gigabytes * 1e9 : SHARED_MEMORY;
+    String processor =
+        "`bellows bench engine` on an AMD EPYC in "
+            + (half ? "bf16" : "f32")
+            + ", "
+            + config.workers().threads()
+            + " of its threads";
     String source =
-        String.format(
-            Locale.ROOT,
-            "%.4g GFLOP/s a worker (%s), %.4g GB/s sent by a worker (%s)",
-            flops / 1e9,
-            gigaflops > 0
-                ? "given"
-                : "`bellows bench engine` on an AMD EPYC in "
-                    + (half ? "bf16" : "f32")
-                    + ", "
-                    + config.workers().threads()
-                    + " of its threads",
-            bandwidth / 1e9,
-            gigabytes > 0 ? "given" : "all-reduce of 16 MiB over shared memory on the same machine");
+        shown(flops)
+            + " GFLOP/s a worker ("
+            + (gigaflops > 0 ? "given" : processor)
+            + "), "
+            + shown(bandwidth)
+            + " GB/s sent by a worker ("
+            + (gigabytes > 0 ? "given" : "all-reduce of 16 MiB over shared memory on the same machine")
+            + ")";
     return new MachineProfile(flops, bandwidth, source);
+  }
+
+  /// In units of 10⁹, to four digits.
+  private static String shown(double value) {
+    return BigDecimal.valueOf(value / 1e9)
+        .round(new MathContext(4))
+        .stripTrailingZeros()
+        .toPlainString();
   }
 }
