@@ -82,6 +82,10 @@ final class DeviceAccount {
     boolean half = config.train().precision() != Precision.F32;
     long values = values();
     long gradients = gradients();
+    int groups = config.batch().groups();
+    // The owner of a slice is sent the contributions of all groups, in order.
+    long partials =
+        zero < 2 ? gradients * partials(groups, data) : shares.gradients * partials(groups, 1);
     long operandBytes = config.train().precision().operands().bytes();
     long gathered = 2 * largestUnit(false);
     long heldGradients = zero < 2 ? gradients : shares.gradients + largestUnit(true);
@@ -89,7 +93,7 @@ final class DeviceAccount {
         Float.BYTES * (zero < 3 ? values : shares.values + (half ? 0 : gathered)),
         half ? operandBytes * (zero < 3 ? values : gathered) : 0,
         Float.BYTES * heldGradients,
-        Float.BYTES * (zero < 2 ? gradients * ownPartials(data) : shares.gradients * allPartials()),
+        Float.BYTES * partials,
         Float.BYTES * (zero < 1 ? states() : shares.states),
         Float.BYTES * workspace(),
         activations);
@@ -127,16 +131,10 @@ final class DeviceAccount {
     return units.values().stream().mapToLong(Long::longValue).max().orElse(0);
   }
 
-  /// Buffers beside the gradients in which a rank's own groups wait for their siblings.
-  private int ownPartials(int data) {
-    int ownGroups = Math.ceilDiv(config.batch().groups(), data);
+  /// Buffers beside the gradients in which the groups of one of `data` ranks wait for their siblings, of `groups` in all.
+  static int partials(int groups, int data) {
+    int ownGroups = Math.ceilDiv(groups, data);
     return ownGroups == 1 ? 0 : 1 + log2(ownGroups);
-  }
-
-  /// The same for the owner of a slice, who receives the contributions of all groups in order.
-  private int allPartials() {
-    int groups = config.batch().groups();
-    return groups == 1 ? 0 : 1 + log2(groups);
   }
 
   private static int log2(int value) {

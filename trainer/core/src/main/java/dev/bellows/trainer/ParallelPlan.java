@@ -187,6 +187,16 @@ public final class ParallelPlan {
     return schedule;
   }
 
+  /// Terms of the batch tree that a data rank sends for each gradient, the most of any.
+  public int treeTerms() {
+    return WireAccount.terms(config.batch().groups(), mesh.data());
+  }
+
+  /// Gradients that a data rank holds beside its own while groups wait for their siblings, the most of any.
+  public int partialSums() {
+    return DeviceAccount.partials(config.batch().groups(), mesh.data());
+  }
+
   /// Device bytes of the worker at these coordinates of the pipeline and tensor axes under ZeRO stage `zero`, the most of any data rank.
   public DeviceBytes bytes(int stage, int tensorRank, int zero) {
     List<Part> parts =

@@ -75,6 +75,15 @@ public final class PlanReport {
             mesh.pipeline() > 1 ? plan.schedule().kind() + ", " : "",
             plan.schedule().microBatches(),
             100 * plan.schedule().bubble()));
+    lines.add(
+        "batch tree  "
+            + plan.config().batch().groups()
+            + " groups; a data rank sends "
+            + plan.treeTerms()
+            + (plan.treeTerms() == 1 ? " term" : " terms")
+            + " and holds at most "
+            + plan.partialSums()
+            + " partial sums");
   }
 
   private static String layers(Stages stages, int stage) {

@@ -46,6 +46,16 @@ final class WireAccount {
         tensor(stage, held));
   }
 
+  /// Most terms of the batch tree over `groups` groups that one of `ranks` data ranks sends.
+  static int terms(int groups, int ranks) {
+    BatchTree tree = new BatchTree(groups, ranks);
+    int terms = 0;
+    for (int rank = 0; rank < ranks; rank++) {
+      terms = Math.max(terms, tree.terms(rank).size());
+    }
+    return terms;
+  }
+
   /// (p - 1) / p of `bytes`.
   private static long part(long bytes, int ranks) {
     return bytes * (ranks - 1) / ranks;
@@ -58,11 +68,7 @@ final class WireAccount {
 
   private long data(long values, long gradients, int zero) {
     int ranks = mesh.data();
-    BatchTree tree = new BatchTree(config.batch().groups(), ranks);
-    int terms = 0;
-    for (int rank = 0; rank < ranks; rank++) {
-      terms = Math.max(terms, tree.terms(rank).size());
-    }
+    int terms = terms(config.batch().groups(), ranks);
     long scattered =
         part(Float.BYTES * gradients, ranks) * (zero < 2 ? terms : microBatches);
     long operandBytes = config.train().precision() == Precision.F32 ? Float.BYTES : 2;
