@@ -3,6 +3,7 @@ package dev.bellows.trainer;
 import dev.bellows.nn.Precision;
 import dev.bellows.parallelism.BatchTree;
 import dev.bellows.parallelism.Mesh;
+import dev.bellows.parallelism.plan.Shard.Piece;
 import dev.bellows.parallelism.plan.ShardingPlan;
 import dev.bellows.parallelism.plan.ShardingPlan.Held;
 import dev.bellows.parallelism.plan.Split;
@@ -138,7 +139,21 @@ final class WireAccount {
         sharding.stages().units(stage).stream()
             .mapToLong(unit -> part(crossing(unit, sequence), ranks))
             .sum();
-    return perMicroBatch * microBatches + 2 * part(Float.BYTES * once, ranks);
+    return perMicroBatch * microBatches + 2 * part(Float.BYTES * once, ranks) + copies(held);
+  }
+
+  /// Bytes for the sum of the gradients of key and value heads that several tensor ranks hold, each of which has seen other queries.
+  private static long copies(List<Held> held) {
+    long bytes = 0;
+    for (Held one : held) {
+      if (one.placement().split() == Split.HEADS) {
+        long perRow = one.shard().shape().elements() / one.shard().shape().dim(0);
+        for (Piece piece : one.shard().pieces()) {
+          bytes += 2 * part(Float.BYTES * piece.extent() * perRow, piece.copies());
+        }
+      }
+    }
+    return bytes;
   }
 
   /// Bytes of all tensors that are gathered or scattered in `unit`, an all-reduce counted twice.
