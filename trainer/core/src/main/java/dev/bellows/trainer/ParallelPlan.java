@@ -120,20 +120,18 @@ public final class ParallelPlan {
   private void checkMicroBatches() {
     int fewest = microBatches(false);
     int stages = mesh.pipeline();
-    boolean even =
-        kind() != ScheduleKind.INTERLEAVED
-            || fewest % stages == 0 && microBatches(true) % stages == 0;
-    if (fewest < stages || !even) {
+    if (fewest < stages) {
       throw refused(
           "parallel.pipeline is "
               + stages
               + ", but a step gives a data rank "
               + fewest
-              + " micro-batches; the schedule "
+              + (fewest == 1 ? " micro-batch" : " micro-batches")
+              + "; the schedule "
               + kind()
               + " needs "
-              + (fewest < stages ? stages + " or more" : "a multiple of " + stages)
-              + ", so lower batch.micro, or raise batch.global, or lower parallel.data");
+              + stages
+              + " or more, so lower batch.micro, or raise batch.global, or lower parallel.data");
     }
   }
 

@@ -101,13 +101,13 @@ class ParallelPlanTest {
             + " parallel.data",
         refusal(Plans.text(Plans.GPT, "batch.micro=4", "workers=16", "parallel.pipeline=4")));
     assertEquals(
-        "parallel.pipeline is 2, but a step gives a data rank 3 micro-batches; the schedule"
-            + " interleaved needs a multiple of 2, so lower batch.micro, or raise batch.global, or"
-            + " lower parallel.data",
+        "parallel.pipeline is 2, but a step gives a data rank 1 micro-batch; the schedule interleaved"
+            + " needs 2 or more, so lower batch.micro, or raise batch.global, or lower"
+            + " parallel.data",
         refusal(
             Plans.text(
                 Plans.GPT,
-                "batch={global: 24, micro: 1, groups: 8}",
+                "batch={global: 8, micro: 1, groups: 8}",
                 "workers=16",
                 "parallel={pipeline: 2, schedule: interleaved}")));
   }
