@@ -16,7 +16,7 @@ final class Layers {
       return names.matcher(name).matches();
     }
 
-    int of(String name) {
+    int in(String name) {
       Matcher matcher = names.matcher(name);
       if (!matcher.matches()) {
         throw new IllegalStateException("no rule says which layer " + name + " belongs to");
@@ -39,14 +39,14 @@ final class Layers {
     return switch (traits.family()) {
       case GPT -> decoder(traits, GPT_LAYER, name);
       case LLAMA -> decoder(traits, LLAMA_LAYER, name);
-      case MLP -> 1 + MLP_LAYER.of(name);
+      case MLP -> 1 + MLP_LAYER.in(name);
       case WHOLE -> 1;
     };
   }
 
   private static int decoder(ModelTraits traits, Index layer, String name) {
     if (layer.matches(name)) {
-      return 1 + layer.of(name);
+      return 1 + layer.in(name);
     }
     return BEFORE.matcher(name).matches() ? 0 : traits.layers() + 1;
   }

@@ -89,7 +89,7 @@ final class TensorRules {
 
   /// Layers in pairs, column-parallel and row-parallel: one sum a pair. A column-parallel last layer splits the classes.
   private Split perceptron(String name) {
-    int layer = Layers.MLP_LAYER.of(name);
+    int layer = Layers.MLP_LAYER.in(name);
     if (layer % 2 == 0) {
       return layer == traits.layers() - 1 ? Split.VOCABULARY : Split.COLUMN;
     }
