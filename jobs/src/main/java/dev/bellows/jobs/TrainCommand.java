@@ -38,7 +38,8 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() {
     RunConfig config = ConfigLoader.load(file, run.added(overrides));
     return new RunCommand(
-            config.withPaths(FileStores.absolute(config.run().folder()), dataPath(config, file, overrides)),
+            config.withPaths(
+                FileStores.absolute(config.run().folder()), dataPath(config, file, overrides)),
             run,
             fresh)
         .execute();

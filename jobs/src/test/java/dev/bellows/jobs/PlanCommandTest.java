@@ -32,9 +32,7 @@ class PlanCommandTest {
     try {
       int code = Bellows.run(words);
       return new Printed(
-          code,
-          printed.toString(StandardCharsets.UTF_8),
-          errors.toString(StandardCharsets.UTF_8));
+          code, printed.toString(StandardCharsets.UTF_8), errors.toString(StandardCharsets.UTF_8));
     } finally {
       System.setOut(out);
       System.setErr(err);
@@ -46,7 +44,8 @@ class PlanCommandTest {
     Printed plan = run("plan", RECIPE, "workers=8", "parallel.tensor=2", "parallel.pipeline=2");
     assertEquals(0, plan.exitCode(), plan.err());
     assertTrue(
-        plan.out().startsWith("mesh        8 workers = pipeline 2 · data 2 · context 1 · tensor 2\n"),
+        plan.out()
+            .startsWith("mesh        8 workers = pipeline 2 · data 2 · context 1 · tensor 2\n"),
         plan.out());
     for (String part :
         new String[] {"h.*.attn.c_attn.weight", "zero 3", "sent by a worker", "assumed "}) {

@@ -46,7 +46,8 @@ public record Mesh(int pipeline, int data, int context, int tensor) {
               + tensor);
     }
     if ((double) pipeline * data * context * tensor > Integer.MAX_VALUE) {
-      throw new IllegalArgumentException("the degrees of a mesh multiply to more than an int holds");
+      throw new IllegalArgumentException(
+          "the degrees of a mesh multiply to more than an int holds");
     }
   }
 

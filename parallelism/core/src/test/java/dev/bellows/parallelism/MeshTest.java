@@ -98,8 +98,9 @@ class MeshTest {
   @Test
   void degreesThatDoNotMultiplyToTheWorldSize() {
     assertEquals(
-        "parallel.pipeline 3 · parallel.context 1 · parallel.tensor 2 = 6 does not divide the number"
-            + " of workers, 8; valid would be parallel.pipeline 1, 2 or 4, or workers.count 6 or 12",
+        "parallel.pipeline 3 · parallel.context 1 · parallel.tensor 2 = 6 does not divide the"
+            + " number of workers, 8; valid would be parallel.pipeline 1, 2 or 4, or workers.count"
+            + " 6 or 12",
         refusal(8, 3, 0, 1, 2));
     assertEquals(
         "parallel.pipeline 1 · parallel.data 3 · parallel.context 1 · parallel.tensor 2 = 6 is not"
@@ -155,8 +156,7 @@ class MeshTest {
           degrees[axis.ordinal()] = value;
         }
       }
-      int workers =
-          choice.startsWith("workers.count ") ? value : Integer.parseInt(world.group(1));
+      int workers = choice.startsWith("workers.count ") ? value : Integer.parseInt(world.group(1));
       Mesh mesh = Mesh.of(workers, degrees[0], degrees[1], degrees[2], degrees[3]);
       assertEquals(workers, mesh.worldSize(), message);
     }

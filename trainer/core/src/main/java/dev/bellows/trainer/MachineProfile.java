@@ -27,8 +27,7 @@ public record MachineProfile(double flops, double bandwidth, String source) {
           "--gflops and --bandwidth must be above 0, not " + gigaflops + " and " + gigabytes);
     }
     boolean half = config.train().precision() != Precision.F32;
-    double measured =
-        config.workers().threads() * (half ? BF16_PER_THREAD : F32_PER_THREAD);
+    double measured = config.workers().threads() * (half ? BF16_PER_THREAD : F32_PER_THREAD);
     double flops = gigaflops > 0 ? gigaflops * 1e9 : measured;
     double bandwidth = gigabytes > 0 ? gigabytes * 1e9 : SHARED_MEMORY;
     String processor =
@@ -44,7 +43,9 @@ public record MachineProfile(double flops, double bandwidth, String source) {
             + "), "
             + shown(bandwidth)
             + " GB/s sent by a worker ("
-            + (gigabytes > 0 ? "given" : "all-reduce of 16 MiB over shared memory on the same machine")
+            + (gigabytes > 0
+                ? "given"
+                : "all-reduce of 16 MiB over shared memory on the same machine")
             + ")";
     return new MachineProfile(flops, bandwidth, source);
   }

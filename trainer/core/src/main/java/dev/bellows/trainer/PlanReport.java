@@ -207,7 +207,8 @@ public final class PlanReport {
 
   private void wire() {
     List<List<String>> rows = new ArrayList<>();
-    rows.add(List.of("sent by a worker in a step", "pipeline", "data", "context", "tensor", "total"));
+    rows.add(
+        List.of("sent by a worker in a step", "pipeline", "data", "context", "tensor", "total"));
     for (int zero = 0; zero <= 3; zero++) {
       for (int stage = 0; stage < plan.mesh().pipeline(); stage++) {
         WireBytes bytes = plan.wire(stage, 0, zero);
@@ -238,8 +239,8 @@ public final class PlanReport {
     lines.add(
         String.format(
             Locale.ROOT,
-            "step        %.4g s = %.4g s of products, %.1f %% of it bubble, and %.4g s of sending if"
-                + " nothing overlaps",
+            "step        %.4g s = %.4g s of products, %.1f %% of it bubble, and %.4g s of sending"
+                + " if nothing overlaps",
             compute + wire,
             compute,
             100 * plan.schedule().bubble(),

@@ -70,8 +70,7 @@ final class WireAccount {
   private long data(long values, long gradients, int zero) {
     int ranks = mesh.data();
     int terms = terms(config.batch().groups(), ranks);
-    long scattered =
-        part(Float.BYTES * gradients, ranks) * (zero < 2 ? terms : microBatches);
+    long scattered = part(Float.BYTES * gradients, ranks) * (zero < 2 ? terms : microBatches);
     long operandBytes = config.train().precision() == Precision.F32 ? Float.BYTES : 2;
     long gathered =
         switch (zero) {
@@ -165,7 +164,8 @@ final class WireAccount {
         if (unit == 0) {
           yield sequence ? wide : 2 * wide;
         } else if (unit <= layers) {
-          // Two branches, a sum each in forward and in backward; with sequence parallelism two gathers more, so that inputs need not be kept whole.
+          // Two branches, a sum each in forward and in backward; with sequence parallelism two
+          // gathers more, so that inputs need not be kept whole.
           yield (sequence ? 10 : 8) * wide;
         }
         // The gradient of the head's input, and three numbers of each row for the loss.

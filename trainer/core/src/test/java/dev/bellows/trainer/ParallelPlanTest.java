@@ -72,12 +72,10 @@ class ParallelPlanTest {
     assertEquals(
         "parallel.tensor is 4, which does not divide the 10 outputs of layers.0.weight; valid would"
             + " be 1, 2, 5, 10",
-        refusal(
-            Plans.digits("{kind: mlp, hidden: [10]}", "workers=4", "parallel.tensor=4")));
+        refusal(Plans.digits("{kind: mlp, hidden: [10]}", "workers=4", "parallel.tensor=4")));
     assertEquals(
         "parallel.tensor is 2, but there is no rule that splits a model of this kind; it must be 1",
-        refusal(
-            Plans.digits("{kind: cnn, channels: [4, 8]}", "workers=2", "parallel.tensor=2")));
+        refusal(Plans.digits("{kind: cnn, channels: [4, 8]}", "workers=2", "parallel.tensor=2")));
   }
 
   @Test
@@ -88,8 +86,7 @@ class ParallelPlanTest {
         refusal(Plans.text(Plans.GPT, "workers=8", "parallel.pipeline=8")));
     assertEquals(
         "parallel.pipeline is 2, but the model has 1 layer; each stage needs one, so it must be 1",
-        refusal(
-            Plans.digits("{kind: cnn, channels: [4, 8]}", "workers=2", "parallel.pipeline=2")));
+        refusal(Plans.digits("{kind: cnn, channels: [4, 8]}", "workers=2", "parallel.pipeline=2")));
   }
 
   /// 8 groups of one micro-batch of 4 over 4 data ranks: two each.
@@ -101,8 +98,8 @@ class ParallelPlanTest {
             + " parallel.data",
         refusal(Plans.text(Plans.GPT, "batch.micro=4", "workers=16", "parallel.pipeline=4")));
     assertEquals(
-        "parallel.pipeline is 2, but a step gives a data rank 1 micro-batch; the schedule interleaved"
-            + " needs 2 or more, so lower batch.micro, or raise batch.global, or lower"
+        "parallel.pipeline is 2, but a step gives a data rank 1 micro-batch; the schedule"
+            + " interleaved needs 2 or more, so lower batch.micro, or raise batch.global, or lower"
             + " parallel.data",
         refusal(
             Plans.text(
@@ -115,8 +112,8 @@ class ParallelPlanTest {
   @Test
   void rulesThatNeedMoreThanAnElement() {
     assertEquals(
-        "parallel.tensor is 2, but the update rule of h.0.attn.c_attn.weight needs the whole matrix;"
-            + " with optimizer.kind muon it must be 1",
+        "parallel.tensor is 2, but the update rule of h.0.attn.c_attn.weight needs the whole"
+            + " matrix; with optimizer.kind muon it must be 1",
         refusal(Plans.text(Plans.GPT, "workers=2", "parallel.tensor=2", "optimizer=muon")));
     assertEquals(
         "parallel.tensor is 2, but the update rule of wte.weight needs sums over whole rows and"
@@ -160,8 +157,7 @@ class ParallelPlanTest {
           ParameterStore store =
               new ParameterStore(backend, parameters, config.train().precision());
           Optimizer optimizer =
-              Recipe.optimizer(
-                  UpdatePlan.of(config.optimizer(), parameters), backend, store)) {
+              Recipe.optimizer(UpdatePlan.of(config.optimizer(), parameters), backend, store)) {
         assertEquals(store.values().bytes(), plan.parameters());
         assertEquals(store.values().bytes() / 2, plan.operands());
         assertEquals(store.gradients().bytes(), plan.gradients());
@@ -186,8 +182,7 @@ class ParallelPlanTest {
       RunConfig config = Plans.text(Plans.GPT, "workers=" + workers);
       DeviceBytes bytes = Plans.of(config).bytes(0, 0, 0);
       WorkerSite nowhere = new WorkerSite(0, 0, "", "", "", 0, Long.MAX_VALUE);
-      assertEquals(
-          MemoryPlan.of(config, model(config), nowhere).need().device(), bytes.total());
+      assertEquals(MemoryPlan.of(config, model(config), nowhere).need().device(), bytes.total());
     }
   }
 
@@ -233,10 +228,8 @@ class ParallelPlanTest {
     ParallelPlan gpipe =
         Plans.of(Plans.text(Plans.GPT, "workers=2", "parallel={pipeline: 2, schedule: gpipe}"));
     assertEquals(16, gpipe.schedule().microBatches());
-    assertEquals(
-        8 * alternating.bytes(0, 0, 0).activations(), gpipe.bytes(0, 0, 0).activations());
-    assertEquals(
-        16 * alternating.bytes(1, 0, 0).activations(), gpipe.bytes(1, 0, 0).activations());
+    assertEquals(8 * alternating.bytes(0, 0, 0).activations(), gpipe.bytes(0, 0, 0).activations());
+    assertEquals(16 * alternating.bytes(1, 0, 0).activations(), gpipe.bytes(1, 0, 0).activations());
     long whole = Plans.of(Plans.text(Plans.GPT)).bytes(0, 0, 0).activations();
     assertEquals(
         whole,
@@ -250,7 +243,8 @@ class ParallelPlanTest {
     long gradients =
         4 * model(data.config()).parameters().stream().mapToLong(p -> p.shape().elements()).sum();
     assertEquals(new WireBytes(0, gradients, 0, 0), data.wire(0, 0, 0));
-    // Micro-batches of 2 samples of 16 tokens of 32 elements; 16 of them; 4 blocks of 2 branches; a sum in forward and one in backward.
+    // Micro-batches of 2 samples of 16 tokens of 32 elements; 16 of them; 4 blocks of 2 branches; a
+    // sum in forward and one in backward.
     ParallelPlan tensor = Plans.of(Plans.text(Plans.GPT, "workers=2", "parallel.tensor=2"));
     long activation = 2L * 16 * 32 * 4;
     long loss = 2L * 16 * 3 * 4;
@@ -258,8 +252,7 @@ class ParallelPlanTest {
         new WireBytes(0, 0, 0, 16 * ((4 * 4 + 2) * activation + loss)), tensor.wire(0, 0, 0));
     ParallelPlan pipeline = Plans.of(Plans.text(Plans.GPT, "workers=2", "parallel.pipeline=2"));
     long table = 256L * 32 * 4;
-    assertEquals(
-        new WireBytes(16 * activation + table, 0, 0, 0), pipeline.wire(1, 0, 0));
+    assertEquals(new WireBytes(16 * activation + table, 0, 0, 0), pipeline.wire(1, 0, 0));
     ParallelPlan context = Plans.of(Plans.text(Plans.GPT, "workers=2", "parallel.context=2"));
     assertEquals(
         new WireBytes(0, 0, gradients + 3 * 16 * activation * 4, 0), context.wire(0, 0, 0));

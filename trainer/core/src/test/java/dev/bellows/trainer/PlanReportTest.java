@@ -34,7 +34,8 @@ class PlanReportTest {
     assertLine(lines, "stage 0  ranks 0 to 3: layers 0 to 1, with what lies before");
     assertLine(lines, "stage 1  ranks 4 to 7: layers 2 to 3, with what lies behind");
     assertLine(lines, "schedule  1f1b, 8 micro-batches a step and data rank, bubble 11.1 %");
-    assertLine(lines, "batch tree  8 groups; a data rank sends 1 term and holds at most 3 partial sums");
+    assertLine(
+        lines, "batch tree  8 groups; a data rank sends 1 term and holds at most 3 partial sums");
     assertLine(
         lines,
         "model.embed_tokens.weight  1  [259, 64]  vocabulary  0, 1  [130, 64], the last ones [129,"
@@ -42,7 +43,11 @@ class PlanReportTest {
     assertLine(
         lines, "model.layers.*.self_attn.qkv_proj.weight  4  [96, 64]  heads  0, 1  [48, 64]");
     assertLine(lines, "model.norm.weight  1  [64]  replicated  1  all of it");
-    assertEquals(2, lines.stream().filter(line -> line.contains("(chosen)") && line.contains("stage 1")).count());
+    assertEquals(
+        2,
+        lines.stream()
+            .filter(line -> line.contains("(chosen)") && line.contains("stage 1"))
+            .count());
   }
 
   @Test

@@ -22,7 +22,10 @@ final class Plans {
         "x.yaml",
         "model: "
             + model
-            + "\ndata: {kind: text, path: a.txt}\nbatch: {global: 32, micro: 2}\ntrain: {steps: 5}\n"
+            + "\n"
+            + "data: {kind: text, path: a.txt}\n"
+            + "batch: {global: 32, micro: 2}\n"
+            + "train: {steps: 5}\n"
             + "workers: {count: 1}\n",
         List.of(overrides));
   }

@@ -43,8 +43,7 @@ class SessionBytesTest {
     assertEquals(plan.parameters(), values.get());
     assertEquals(plan.gradients(), gradients.get());
     long peak = peak(folder.resolve("run/metrics.jsonl"));
-    long least =
-        plan.parameters() + plan.gradients() + plan.partialSums() / 2 + plan.optimizer();
+    long least = plan.parameters() + plan.gradients() + plan.partialSums() / 2 + plan.optimizer();
     assertTrue(peak >= least, "a peak of " + peak + " bytes is less than " + least);
     assertTrue(peak <= 2 * plan.total(), "a peak of " + peak + " bytes is far from " + plan);
   }

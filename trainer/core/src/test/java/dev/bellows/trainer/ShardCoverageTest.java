@@ -21,7 +21,8 @@ class ShardCoverageTest {
   static Stream<RunConfig> configurations() {
     return Stream.of(
             Stream.of(1, 2, 4).map(t -> text(Plans.GPT, t, 1)),
-            Stream.of(1, 2, 4).map(t -> text(Plans.GPT.replace("context", "bias: false, context"), t, 2)),
+            Stream.of(1, 2, 4)
+                .map(t -> text(Plans.GPT.replace("context", "bias: false, context"), t, 2)),
             Stream.of(1, 2, 4, 8).map(t -> text(Plans.LLAMA, t, 2)),
             Stream.of(1, 2, 4, 8).map(t -> text(Plans.TIED_LLAMA, t, 4)),
             Stream.of(1, 2, 3, 4).map(t -> digits("{kind: mlp, hidden: [24, 12]}", t)),
@@ -91,8 +92,10 @@ class ShardCoverageTest {
       int now = stage;
       assertTrue(
           sharding.placements().stream()
-              .anyMatch(p -> p.split() == Split.ROW && p.stages().contains(now)
-                  || config.mesh().pipeline() == 1),
+              .anyMatch(
+                  p ->
+                      p.split() == Split.ROW && p.stages().contains(now)
+                          || config.mesh().pipeline() == 1),
           "stage " + stage + " has no layer");
       for (Held one : sharding.held(stage, 0)) {
         assertTrue(one.placement().stages().contains(stage));

@@ -46,8 +46,7 @@ class UntrainableTest {
     String rest =
         " is planned by `bellows plan` but cannot be trained yet; pipeline, context, tensor and"
             + " expert must be 1 and zero must be 0";
-    assertEquals(
-        "parallel.tensor 2" + rest, refusal("workers=2", "parallel.tensor=2"));
+    assertEquals("parallel.tensor 2" + rest, refusal("workers=2", "parallel.tensor=2"));
     assertEquals("parallel.context 2" + rest, refusal("workers=2", "parallel.context=2"));
     assertEquals("parallel.zero 1" + rest, refusal("workers=2", "parallel.zero=1"));
     assertEquals(
@@ -57,7 +56,8 @@ class UntrainableTest {
 
   @Test
   void dataCanBeTrained() {
-    for (String override : List.of("parallel.data=2", "parallel.data=0", "parallel.schedule=gpipe")) {
+    for (String override :
+        List.of("parallel.data=2", "parallel.data=0", "parallel.schedule=gpipe")) {
       ParallelPlan.checkTrainable(
           LocalRun.gpt(folder.resolve("run")).with("workers=2", override).config());
     }

@@ -29,8 +29,7 @@ final class Layers {
   static final Index LLAMA_LAYER = Index.of("model\\.layers\\.(\\d+)\\..*");
   static final Index MLP_LAYER = Index.of("layers\\.(\\d+)\\.(?:weight|bias)");
 
-  private static final Pattern BEFORE =
-      Pattern.compile("(wte|wpe|model\\.embed_tokens)\\.weight");
+  private static final Pattern BEFORE = Pattern.compile("(wte|wpe|model\\.embed_tokens)\\.weight");
 
   private Layers() {}
 

@@ -24,8 +24,7 @@ class ShardingPlanTest {
   }
 
   private static String refusal(ModelTraits traits, String name, int degree, long... shape) {
-    return assertThrows(
-            IllegalArgumentException.class, () -> shard(traits, name, degree, 0, shape))
+    return assertThrows(IllegalArgumentException.class, () -> shard(traits, name, degree, 0, shape))
         .getMessage();
   }
 
@@ -104,8 +103,7 @@ class ShardingPlanTest {
 
   @Test
   void aTiedTableLiesOnTheFirstAndTheLastStage() {
-    Parameter table =
-        Parameter.of("wte.weight", Shape.of(10, 8), Initializer.constant(0), true);
+    Parameter table = Parameter.of("wte.weight", Shape.of(10, 8), Initializer.constant(0), true);
     Parameter first =
         Parameter.of("h.0.mlp.c_fc.weight", Shape.of(32, 8), Initializer.constant(0), true);
     Parameter last =

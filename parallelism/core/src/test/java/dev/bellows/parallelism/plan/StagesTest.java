@@ -23,13 +23,10 @@ class StagesTest {
   @Test
   void aHeadCountsAsMuchAsItCosts() {
     double[] bytes = equal(4, 1, 1, 1);
-    assertEquals(
-        List.of(0, 2, 4), Stages.balance(equal(4, 0, 10, 1), bytes, 2, 1).firstLayers());
+    assertEquals(List.of(0, 2, 4), Stages.balance(equal(4, 0, 10, 1), bytes, 2, 1).firstLayers());
     // The head is as much as two layers: the first stage takes three.
-    assertEquals(
-        List.of(0, 3, 4), Stages.balance(equal(4, 0, 10, 20), bytes, 2, 1).firstLayers());
-    assertEquals(
-        List.of(0, 1, 4), Stages.balance(equal(4, 20, 10, 0), bytes, 2, 1).firstLayers());
+    assertEquals(List.of(0, 3, 4), Stages.balance(equal(4, 0, 10, 20), bytes, 2, 1).firstLayers());
+    assertEquals(List.of(0, 1, 4), Stages.balance(equal(4, 20, 10, 0), bytes, 2, 1).firstLayers());
   }
 
   /// Three layers on two stages: either may take two. Memory decides.

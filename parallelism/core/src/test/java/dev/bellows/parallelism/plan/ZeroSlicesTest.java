@@ -30,8 +30,7 @@ class ZeroSlicesTest {
           int parameter = slice.parameter();
           assertEquals(next[parameter], slice.start(), where);
           assertEquals(0, slice.start() % ZeroSlices.BLOCK, where);
-          assertTrue(
-              !whole.get(parameter) || slice.extent() == elements.get(parameter), where);
+          assertTrue(!whole.get(parameter) || slice.extent() == elements.get(parameter), where);
           next[parameter] += slice.extent();
         }
       }

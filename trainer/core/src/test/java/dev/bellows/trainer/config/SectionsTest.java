@@ -219,8 +219,7 @@ class SectionsTest {
   @Test
   void parallel() throws Exception {
     ParallelSection defaults =
-        new ParallelSection(
-            1, 0, 1, 1, 1, false, 0, ScheduleKind.ONE_FORWARD_ONE_BACKWARD);
+        new ParallelSection(1, 0, 1, 1, 1, false, 0, ScheduleKind.ONE_FORWARD_ONE_BACKWARD);
     ParallelSection given = new ParallelSection(2, 2, 4, 2, 1, true, 3, ScheduleKind.GPIPE);
     assertEquals(defaults, Configs.gpt().parallel());
     assertEquals(
