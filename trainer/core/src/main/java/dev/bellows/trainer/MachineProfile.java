@@ -11,10 +11,10 @@ import java.math.MathContext;
 /// @param bandwidth bytes that a worker sends in a second while it receives as many
 /// @param source where the numbers come from
 public record MachineProfile(double flops, double bandwidth, String source) {
-  // 2.76e11 operations in 1.448 s (F32) and in 0.836 s (BF16) on two threads of an AMD EPYC:
-  // benchmarks/results/engine-20261124-115218.json, from `bellows bench engine`.
-  private static final double F32_PER_THREAD = 95e9;
-  private static final double BF16_PER_THREAD = 165e9;
+  // 2.76e11 operations in 1.476 s (F32) and in 0.873 s (BF16) on two threads of an AMD EPYC:
+  // benchmarks/results/engine-20261124-134744.json, from `bellows bench engine`.
+  private static final double F32_PER_THREAD = 93e9;
+  private static final double BF16_PER_THREAD = 158e9;
 
   // All-reduce of 16 MiB between two processes over shared memory, 4.9 to 5.5 GB/s.
   private static final double SHARED_MEMORY = 5e9;

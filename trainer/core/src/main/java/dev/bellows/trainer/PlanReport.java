@@ -93,8 +93,8 @@ public final class PlanReport {
     }
     return "layers "
         + String.join(" and ", parts)
-        + (stage == stages.stageOfUnit(0) ? ", with what lies before" : "")
-        + (stage == stages.stageOfChunk(stages.chunks() - 1) ? ", with what lies behind" : "");
+        + (stage == stages.stageOfUnit(0) ? " and what lies before them" : "")
+        + (stage == stages.stageOfChunk(stages.chunks() - 1) ? " and what lies behind them" : "");
   }
 
   /// `2 to 4` for [2, 5).

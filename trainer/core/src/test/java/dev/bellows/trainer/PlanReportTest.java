@@ -31,8 +31,8 @@ class PlanReportTest {
   void saysWhoHoldsWhat() {
     List<String> lines = lines(false, llama());
     assertLine(lines, "mesh  8 workers = pipeline 2 · data 2 · context 1 · tensor 2");
-    assertLine(lines, "stage 0  ranks 0 to 3: layers 0 to 1, with what lies before");
-    assertLine(lines, "stage 1  ranks 4 to 7: layers 2 to 3, with what lies behind");
+    assertLine(lines, "stage 0  ranks 0 to 3: layers 0 to 1 and what lies before them");
+    assertLine(lines, "stage 1  ranks 4 to 7: layers 2 to 3 and what lies behind them");
     assertLine(lines, "schedule  1f1b, 8 micro-batches a step and data rank, bubble 11.1 %");
     assertLine(
         lines, "batch tree  8 groups; a data rank sends 1 term and holds at most 3 partial sums");
@@ -71,7 +71,7 @@ class PlanReportTest {
   void statesWhatItAssumes() {
     assertLine(
         lines(false, llama()),
-        "assumed  190 GFLOP/s a worker (`bellows bench engine` on an AMD EPYC in f32, 2 of its"
+        "assumed  186 GFLOP/s a worker (`bellows bench engine` on an AMD EPYC in f32, 2 of its"
             + " threads), 5 GB/s sent by a worker (all-reduce of 16 MiB over shared memory on the"
             + " same machine)");
     RunConfig config = llama();
