@@ -11,7 +11,7 @@ import java.util.Set;
 /// allocator, attention, AdamW.
 final class LibtorchCalibration {
   /// Keeps freed memory in the process; otherwise every large tensor is mapped, zeroed by the kernel and unmapped again.
-  private static final Map<String, String> KEEP_MEMORY =
+  static final Map<String, String> KEEP_MEMORY =
       Map.of(
           "MALLOC_ARENA_MAX",
           "1",

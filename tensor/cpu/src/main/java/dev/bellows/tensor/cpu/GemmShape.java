@@ -32,10 +32,7 @@ record GemmShape(Gemm spec, boolean half, boolean halfResult, int m, int n, int 
   }
 
   TileGrid grid() {
-    if (spec.transposeA()) {
-      return TileGrid.byOutput(m, n, k);
-    }
-    return packed() ? TileGrid.byRowsAndPanels(m, n, k) : TileGrid.byRows(m, n, k);
+    return TileGrid.of(m, n, k);
   }
 
   /// Elements from one stored row of a to the next.

@@ -15,42 +15,29 @@ record TileGrid(int rows, int columns, int tileRows, int tileColumns) {
   /// Operations below which one more tile costs more than it brings: about 50 µs of one core.
   private static final double TILE_FLOPS = 8e6;
 
-  private static final int ROW_TILES = 16;
-  private static final int OUTPUT_TILES = 8;
+  private static final int TILES = 16;
 
   /// Columns that a tile keeps if it can: narrower ones read too much of the other operand for what they compute.
   private static final int PANEL = 384;
 
-  /// Bands of rows, as forward products and input gradients are cut; a product of few rows is cut by columns too.
-  static TileGrid byRows(int m, int n, int k) {
-    int wanted = (int) Math.clamp(2.0 * m * n * k / TILE_FLOPS, 1, ROW_TILES);
-    int tileRows = roundUp(ceilDivide(m, wanted), 16);
-    int bands = ceilDivide(m, tileRows);
-    int tileColumns = bands * 2 > wanted ? n : roundUp(ceilDivide(n, wanted / bands), 64);
-    return new TileGrid(m, n, Math.min(tileRows, m), Math.min(tileColumns, n));
-  }
+  private static final int LEAST_ROWS = 64;
+  private static final int LEAST_COLUMNS = 64;
 
-  /// Bands of rows cut into panels of columns, for a second operand that is packed panel by panel.
-  static TileGrid byRowsAndPanels(int m, int n, int k) {
-    TileGrid bands = byRows(m, n, k);
-    int panels = Math.max(1, n / PANEL);
-    return new TileGrid(
-        m, n, bands.tileRows, Math.min(bands.tileColumns, roundUp(ceilDivide(n, panels), 64)));
-  }
-
-  /// Blocks of the output, as weight gradients are cut: first wide columns are halved, then rows, then the longer side, until there are enough.
-  static TileGrid byOutput(int m, int n, int k) {
-    int wanted = (int) Math.clamp(2.0 * m * n * k / TILE_FLOPS, 1, OUTPUT_TILES);
+  /// Tiles as square as can be, so that operands are packed as few times as can be: the longer side is halved until there are enough,
+  /// columns only while they are wide.
+  static TileGrid of(int m, int n, int k) {
+    int wanted = (int) Math.clamp(2.0 * m * n * k / TILE_FLOPS, 1, TILES);
     int tileRows = m;
     int tileColumns = n;
-    int tiles = 1;
-    while (tiles < wanted && Math.max(tileRows, tileColumns) > 32) {
-      if (tileColumns <= PANEL && tileRows > 64 || tileRows > tileColumns) {
+    while (ceilDivide(m, tileRows) * ceilDivide(n, tileColumns) < wanted) {
+      boolean narrow = tileColumns <= PANEL || tileColumns <= tileRows;
+      if (narrow && tileRows > LEAST_ROWS) {
         tileRows = roundUp(ceilDivide(tileRows, 2), 16);
-      } else {
+      } else if (tileColumns > LEAST_COLUMNS) {
         tileColumns = roundUp(ceilDivide(tileColumns, 2), 16);
+      } else {
+        break;
       }
-      tiles = ceilDivide(m, tileRows) * ceilDivide(n, tileColumns);
     }
     return new TileGrid(m, n, Math.min(tileRows, m), Math.min(tileColumns, n));
   }
