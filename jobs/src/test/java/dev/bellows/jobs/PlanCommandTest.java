@@ -61,6 +61,14 @@ class PlanCommandTest {
     assertNoSpark();
   }
 
+  /// Images take their form from the data.
+  @Test
+  void plansAPerceptron() {
+    Printed plan = run("plan", "../conf/mlp-digits.yaml", "workers=4", "parallel.tensor=2");
+    assertEquals(0, plan.exitCode(), plan.err());
+    assertTrue(plan.out().contains("[128, 784]"), plan.out());
+  }
+
   @Test
   void aWrongPlanIsOneSentence() {
     Printed plan = run("plan", RECIPE, "workers=8", "parallel.tensor=8");
