@@ -20,6 +20,7 @@ import picocli.CommandLine.ScopeType;
     subcommands = {
       TrainCommand.class,
       ResumeCommand.class,
+      PlanCommand.class,
       GenerateCommand.class,
       CheckpointCommand.class,
       DoctorCommand.class

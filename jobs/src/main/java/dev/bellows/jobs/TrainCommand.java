@@ -38,7 +38,8 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() {
     RunConfig config = ConfigLoader.load(file, run.added(overrides));
     return new RunCommand(
-            config.withPaths(FileStores.absolute(config.run().folder()), dataPath(config)),
+            config.withPaths(
+                FileStores.absolute(config.run().folder()), dataPath(config, file, overrides)),
             run,
             fresh)
         .execute();
@@ -46,7 +47,7 @@ final class TrainCommand implements Callable<Integer> {
 
   /// A relative path means: beside the recipe when the recipe says it, below the working directory when the command line does. Workers
   /// run elsewhere, so it is made absolute here.
-  private String dataPath(RunConfig config) {
+  static String dataPath(RunConfig config, Path file, List<String> overrides) {
     String path = config.data().path();
     if (path.isEmpty() || path.contains(":/") || path.startsWith("/")) {
       return path;

@@ -91,7 +91,12 @@ public final class ParameterStore implements AutoCloseable {
   }
 
   private static long aligned(Parameter parameter) {
-    return (parameter.shape().elements() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return placed(parameter.shape().elements());
+  }
+
+  /// Elements of a flat buffer that a parameter of `elements` elements takes, its padding included.
+  public static long placed(long elements) {
+    return (elements + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
   private static Tensor slice(Tensor flat, long offset, Parameter parameter) {

@@ -34,8 +34,20 @@ record ConfigChanges(List<String> forbidden, List<String> allowed) {
   private static final Set<String> DECIDES_COURSE_ONLY =
       Set.of("model.dropout", "model.labelSmoothing", "model.zLoss");
 
+  /// Of section `parallel` only what changes the order of sums inside a layer.
   private static final Set<String> DECIDES_COURSE =
-      Set.of("data", "batch", "optimizer", "schedule", "train", "lossScale", "backend");
+      Set.of(
+          "data",
+          "batch",
+          "parallel.tensor",
+          "parallel.context",
+          "parallel.expert",
+          "parallel.sequence",
+          "optimizer",
+          "schedule",
+          "train",
+          "lossScale",
+          "backend");
 
   /// `sameTensors`: both configurations keep the same tensors, with the same shapes.
   static ConfigChanges between(RunConfig saved, RunConfig now, boolean sameTensors) {

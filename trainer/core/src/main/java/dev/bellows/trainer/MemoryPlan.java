@@ -1,38 +1,36 @@
 package dev.bellows.trainer;
 
 import dev.bellows.nn.Model;
-import dev.bellows.nn.Parameter;
-import dev.bellows.nn.Precision;
 import dev.bellows.trainer.config.RunConfig;
 import dev.bellows.trainer.control.MemoryNeed;
 
-/// What a worker of a run needs, estimated from shapes before anything is allocated.
+/// What a worker of a run needs, estimated from shapes before anything is allocated. Its device bytes are those of a [ParallelPlan] whose only axis is
+/// data, without ZeRO: what can be trained today.
 ///
 /// @param need the bytes by category, and the limit
 /// @param parameterCount trainable elements
 public record MemoryPlan(MemoryNeed need, long parameterCount) {
   /// Estimates for `model` under `config` at `site`.
   public static MemoryPlan of(RunConfig config, Model model, WorkerSite site) {
-    long elements = 0;
-    long uses = 0;
-    for (Parameter parameter : model.parameters()) {
-      long size = parameter.shape().elements();
-      elements += parameter.isTied() ? 0 : size;
-      uses += size;
-    }
     int workers = config.workers().count();
-    int ownGroups = (config.batch().groups() + workers - 1) / workers;
-    int partialSums = ownGroups == 1 ? 1 : 2 + (31 - Integer.numberOfLeadingZeros(ownGroups));
     UpdatePlan updates = UpdatePlan.of(config.optimizer(), model.parameters());
+    DeviceBytes device =
+        DeviceAccount.ofWhole(config, updates, model.parameters())
+            .bytes(0, workers, model.activationBytes(config.batch().micro()));
     MemoryNeed need =
         new MemoryNeed(
             site.heapBytes(),
-            (config.train().precision() == Precision.F32 ? 4 : 6) * elements,
-            4 * uses * partialSums,
-            4 * (updates.stateElements() + updates.workspaceElements()),
-            model.activationBytes(config.batch().micro()),
+            device.parameters() + device.operands(),
+            device.gradients() + device.partialSums(),
+            device.optimizer() + device.workspace(),
+            device.activations(),
             workers > 1 ? SHARED_PER_PEER * (workers - 1) : 0,
             site.limitBytes());
+    long elements =
+        model.parameters().stream()
+            .filter(parameter -> !parameter.isTied())
+            .mapToLong(parameter -> parameter.shape().elements())
+            .sum();
     return new MemoryPlan(need, elements);
   }
 

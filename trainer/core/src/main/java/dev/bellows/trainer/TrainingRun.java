@@ -65,6 +65,7 @@ public final class TrainingRun {
   /// Runs to the end. `launcher` is opened once everything is checked, and closed. Errors: [BellowsException] for what is found before the
   /// first worker starts; later failures are in the report.
   public RunReport run(Supplier<WorkerLauncher> launcher) {
+    ParallelPlan.checkTrainable(config);
     DataSplits data = DataSplits.open(config);
     Model model = models.create(config.model(), data.train().layout());
     RunFolder folder = RunFolder.of(config.run().folder());

@@ -11,6 +11,7 @@ import dev.bellows.optimizers.StateSpec;
 import dev.bellows.optimizers.Treatment;
 import dev.bellows.optimizers.UpdateRule;
 import dev.bellows.tensor.DType;
+import dev.bellows.tensor.Shape;
 import dev.bellows.trainer.config.GroupSection;
 import dev.bellows.trainer.config.OptimizerSection;
 import dev.bellows.trainer.control.BellowsException;
@@ -41,7 +42,17 @@ record UpdatePlan(List<Entry> entries) {
   /// @param decayed whether weight decay applies
   record Entry(Parameter parameter, Treatment treatment, boolean decayed) {
     List<StateSpec> state() {
-      return treatment.frozen() ? List.of() : treatment.rule().state(parameter.shape());
+      return state(parameter.shape());
+    }
+
+    /// The state for a part of the parameter that has this shape.
+    List<StateSpec> state(Shape shape) {
+      return treatment.frozen() ? List.of() : treatment.rule().state(shape);
+    }
+
+    /// Elements of scratch that the update of such a part takes.
+    long workspaceElements(Shape shape) {
+      return treatment.frozen() ? 0 : treatment.rule().workspaceElements(shape);
     }
   }
 
@@ -154,22 +165,5 @@ record UpdatePlan(List<Entry> entries) {
       }
     }
     return all;
-  }
-
-  /// Elements of all states.
-  long stateElements() {
-    return entries.stream()
-        .flatMap(entry -> entry.state().stream())
-        .mapToLong(state -> state.shape().elements())
-        .sum();
-  }
-
-  /// Elements of scratch that the neediest update takes.
-  long workspaceElements() {
-    return entries.stream()
-        .filter(entry -> !entry.treatment().frozen())
-        .mapToLong(entry -> entry.treatment().rule().workspaceElements(entry.parameter().shape()))
-        .max()
-        .orElse(0);
   }
 }

@@ -42,6 +42,7 @@ class ConfigChangesTest {
         "batch.micro=1",
         "batch.groups=8",
         "schedule.warmup=1",
+        "parallel.tensor=2",
         "backend=reference"
       })
   void whatDecidesTheCourseIsTold(String override) {
@@ -71,7 +72,11 @@ class ConfigChangesTest {
         "checkpoint.every=1",
         "evaluate.every=1",
         "log.every=2",
-        "run.name=other"
+        "run.name=other",
+        "parallel.pipeline=2",
+        "parallel.data=2",
+        "parallel.zero=1",
+        "parallel.schedule=gpipe"
       })
   void whatChangesNoBitIsSilent(String override) {
     assertEquals(new ConfigChanges(List.of(), List.of()), change(override));

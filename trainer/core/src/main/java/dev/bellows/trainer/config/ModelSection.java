@@ -139,6 +139,30 @@ public record ModelSection(
         value >= 0 && value < 1, key, key + " is " + value + "; it must be 0 or more and below 1");
   }
 
+  /// The same model of `layers` transformer blocks.
+  public ModelSection withLayers(int layers) {
+    return new ModelSection(
+        kind,
+        layers,
+        heads,
+        keyValueHeads,
+        width,
+        intermediate,
+        context,
+        vocabulary,
+        ropeTheta,
+        tied,
+        bias,
+        hidden,
+        channels,
+        kernel,
+        imageChannels,
+        imageHeight,
+        dropout,
+        labelSmoothing,
+        zLoss);
+  }
+
   /// What training adds to the cross-entropy.
   public Loss loss() {
     return new Loss(labelSmoothing, zLoss);

@@ -1,5 +1,7 @@
 package dev.bellows.trainer.config;
 
+import dev.bellows.parallelism.Mesh;
+
 /// Everything that a run is told, resolved and checked. Immutable; equal configurations have equal [ConfigLoader#toYaml] texts.
 ///
 /// Errors: the constructor, like those of the sections, throws a [ConfigException] when values do not fit together.
@@ -10,6 +12,7 @@ package dev.bellows.trainer.config;
 /// @param model section `model`
 /// @param data section `data`
 /// @param batch section `batch`
+/// @param parallel section `parallel`
 /// @param optimizer section `optimizer`
 /// @param schedule section `schedule`; a length of 0 becomes `train.steps`
 /// @param train section `train`
@@ -28,6 +31,7 @@ public record RunConfig(
     ModelSection model,
     DataSection data,
     BatchSection batch,
+    ParallelSection parallel,
     OptimizerSection optimizer,
     ScheduleSection schedule,
     TrainSection train,
@@ -43,14 +47,8 @@ public record RunConfig(
     if (schedule.steps() == 0) {
       schedule = schedule.withSteps(train.steps());
     }
-    Check.that(
-        workers.count() <= batch.groups(),
-        "workers.count",
-        "workers.count is "
-            + workers.count()
-            + "; it must be at most batch.groups, which is "
-            + batch.groups()
-            + ", because a worker owns whole groups");
+    checkMesh(workers, batch, parallel, model);
+    checkSequences(parallel, model);
     boolean text = data.kind() == DataSection.Kind.TEXT;
     String kind = "model.kind " + Text.of(model.kind());
     if (model.isLanguageModel()) {
@@ -84,6 +82,62 @@ public record RunConfig(
     }
   }
 
+  private static void checkMesh(
+      WorkersSection workers, BatchSection batch, ParallelSection parallel, ModelSection model) {
+    int data = parallel.mesh(workers.count()).data();
+    Check.that(
+        data <= batch.groups(),
+        "workers.count",
+        data == workers.count()
+            ? "workers.count is "
+                + workers.count()
+                + "; it must be at most batch.groups, which is "
+                + batch.groups()
+                + ", because a worker owns whole groups"
+            : "workers.count is "
+                + workers.count()
+                + ", which makes "
+                + data
+                + " data ranks; they must be at most batch.groups, which is "
+                + batch.groups()
+                + ", because a data rank owns whole groups");
+    Check.that(
+        parallel.expert() == 1,
+        "parallel.expert",
+        "parallel.expert is "
+            + parallel.expert()
+            + ", but model.kind "
+            + Text.of(model.kind())
+            + " has no experts; it must be 1");
+  }
+
+  private static void checkSequences(ParallelSection parallel, ModelSection model) {
+    Check.that(
+        model.isLanguageModel() || parallel.context() == 1 && !parallel.sequence(),
+        parallel.sequence() ? "parallel.sequence" : "parallel.context",
+        "parallel."
+            + (parallel.sequence() ? "sequence is true" : "context is " + parallel.context())
+            + ", but model.kind "
+            + Text.of(model.kind())
+            + " has no sequences; leave it out");
+    long parts = (long) parallel.context() * (parallel.sequence() ? parallel.tensor() : 1);
+    Check.that(
+        !model.isLanguageModel() || model.context() % parts == 0,
+        parallel.context() > 1 ? "parallel.context" : "parallel.sequence",
+        "model.context is "
+            + model.context()
+            + "; it must be a multiple of "
+            + parts
+            + ", the parts into which parallel.context"
+            + (parallel.sequence() ? " and parallel.sequence cut" : " cuts")
+            + " a sequence");
+  }
+
+  /// The workers as a grid.
+  public Mesh mesh() {
+    return parallel.mesh(workers.count());
+  }
+
   /// The same configuration with another run folder and data path, such as absolute ones for processes with another working directory.
   public RunConfig withPaths(String runFolder, String dataPath) {
     return new RunConfig(
@@ -99,6 +153,7 @@ public record RunConfig(
             data.samples(),
             data.validationSamples()),
         batch,
+        parallel,
         optimizer,
         schedule,
         train,

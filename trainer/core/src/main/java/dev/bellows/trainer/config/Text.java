@@ -123,7 +123,8 @@ final class Text {
   /// The form that [#parse] reads back; a text is not quoted.
   static String of(Object value) {
     return switch (value) {
-      case Enum<?> constant -> constant.name().toLowerCase(Locale.ROOT);
+      // A constant's own text where it has one: 1f1b is no name in Java.
+      case Enum<?> constant -> constant.toString().toLowerCase(Locale.ROOT);
       case Duration duration when duration.toMillis() % 1000 == 0 -> duration.toSeconds() + "s";
       case Duration duration -> duration.toMillis() + "ms";
       case OptionalDouble number when number.isPresent() -> Double.toString(number.getAsDouble());

@@ -105,6 +105,21 @@ class ConfigLoaderTest {
             + " · 8 = 16, such as 16, or batch.micro must be one of 1",
         "batch.global=20 | batch.global is 20; it must be a multiple of batch.micro · batch.groups"
             + " = 1 · 8 = 8, such as 16 or 24",
+        "parallel.zero=4 | parallel.zero is 4; it must be from 0 to 3",
+        "parallel.pipeline=0 | parallel.pipeline is 0; it must be from 1 to 4096",
+        "parallel.schedule=zigzag | parallel.schedule is 'zigzag'; it must be one of gpipe, 1f1b,"
+            + " interleaved",
+        "parallel.sequence=true | parallel.sequence is true while parallel.tensor is 1; it splits"
+            + " positions over the tensor axis, so it needs a degree of 2 or more",
+        "parallel.context=2 | parallel.context is 2, but model.kind mlp has no sequences; leave it"
+            + " out",
+        "parallel.expert=2 | parallel.expert is 2, but model.kind mlp has no experts; it must be 1",
+        "parallel.tensor=3 | parallel.pipeline 1 · parallel.context 1 · parallel.tensor 3 = 3 does"
+            + " not divide the number of workers, 2; valid would be parallel.tensor 1 or 2, or"
+            + " workers.count 3",
+        "parallel.data=4 | parallel.pipeline 1 · parallel.data 4 · parallel.context 1 ·"
+            + " parallel.tensor 1 = 4 is not the number of workers, 2; valid would be parallel.data"
+            + " 2, or workers.count 4",
         "transport.mtu=1500 | transport.mtu is 1500; it must be a multiple of 32 from 1024 to"
             + " 65504",
         "transport.controlPort=70000 | transport.controlPort is 70000; it must be from 0 to 65535",
@@ -181,6 +196,18 @@ class ConfigLoaderTest {
   }
 
   @Test
+  void sequencesMustBeCutEvenly() {
+    assertEquals(
+        "override parallel={context: 3}: model.context is 16; it must be a multiple of 3, the parts"
+            + " into which parallel.context cuts a sequence",
+        gptError("workers=3", "parallel={context: 3}"));
+    assertEquals(
+        "override parallel={tensor: 3, sequence: true}: model.context is 16; it must be a multiple"
+            + " of 3, the parts into which parallel.context and parallel.sequence cut a sequence",
+        gptError("workers=3", "parallel={tensor: 3, sequence: true}"));
+  }
+
+  @Test
   void dataMustFitTheModel() {
     assertEquals(
         "conf/x.yaml: data.kind is text, but model.kind mlp learns from images; it must be idx or"
@@ -251,6 +278,8 @@ class ConfigLoaderTest {
                 "optimizer.nesterov=true",
                 "schedule=wsd",
                 "schedule.decay=2",
+                "parallel.schedule=1f1b",
+                "parallel.zero=2",
                 "workers.heartbeat=1500ms"),
             Configs.gpt(
                 "generate.prompt=\"a\\t\\\"\\\\ü😀\\u0001\"",

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bellows.nn.Precision;
+import dev.bellows.parallelism.Mesh;
+import dev.bellows.parallelism.plan.ScheduleKind;
 import dev.bellows.trainer.config.OptimizerSection.Kind;
 import java.lang.reflect.RecordComponent;
 import java.time.Duration;
@@ -212,6 +214,32 @@ class SectionsTest {
         Configs.minimalWith("batch", "{global: 24, micro: 3, groups: 4, reduction: rank}").batch());
     assertEquals(6, new BatchSection(24, 3, 4, BatchSection.Reduction.TREE).samplesPerGroup());
     assertEquals(2, new BatchSection(24, 3, 4, BatchSection.Reduction.TREE).microBatchesPerGroup());
+  }
+
+  @Test
+  void parallel() throws Exception {
+    ParallelSection defaults =
+        new ParallelSection(1, 0, 1, 1, 1, false, 0, ScheduleKind.ONE_FORWARD_ONE_BACKWARD);
+    ParallelSection given = new ParallelSection(2, 2, 4, 2, 1, true, 3, ScheduleKind.GPIPE);
+    assertEquals(defaults, Configs.gpt().parallel());
+    assertEquals(
+        given,
+        Configs.gpt(
+                "workers=32",
+                "parallel={pipeline: 2, data: 2, context: 4, tensor: 2, sequence: true, zero: 3,"
+                    + " schedule: gpipe}")
+            .parallel());
+    assertEquals(
+        ScheduleKind.INTERLEAVED,
+        Configs.gpt("parallel.schedule=interleaved").parallel().schedule());
+    // No model has experts yet, so that a whole configuration can only say 1.
+    check(
+        defaults,
+        Configs.gpt().parallel(),
+        new ParallelSection(2, 2, 4, 2, 2, true, 3, ScheduleKind.GPIPE),
+        new ParallelSection(2, 2, 4, 2, 2, true, 3, ScheduleKind.GPIPE));
+    assertEquals(new Mesh(1, 2, 1, 1), Configs.gpt().mesh());
+    assertEquals(new Mesh(1, 1, 1, 2), Configs.gpt("parallel.tensor=2").mesh());
   }
 
   @Test

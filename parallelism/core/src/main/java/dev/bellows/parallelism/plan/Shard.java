@@ -1,0 +1,53 @@
+package dev.bellows.parallelism.plan;
+
+import dev.bellows.tensor.Shape;
+import java.util.List;
+
+/// The part of a parameter that one tensor rank holds: runs along one dim, whole along the others. In the shard the runs lie one behind the other.
+///
+/// @param shape of the whole parameter
+/// @param dim along which it is cut
+/// @param pieces the runs, ascending and apart
+public record Shard(Shape shape, int dim, List<Piece> pieces) {
+  /// A run of indices along the dim.
+  ///
+  /// @param start first index
+  /// @param extent number of indices
+  /// @param copy which of the equal copies this is, from 0; a norm over the whole parameter counts copy 0 only
+  /// @param copies tensor ranks that hold this run
+  public record Piece(long start, long extent, int copy, int copies) {
+    /// One past the last index.
+    public long end() {
+      return start + extent;
+    }
+  }
+
+  public Shard {
+    pieces = List.copyOf(pieces);
+    long end = 0;
+    for (Piece piece : pieces) {
+      if (piece.start() < end || piece.extent() < 0 || piece.end() > shape.dim(dim)) {
+        throw new IllegalArgumentException(
+            "pieces " + pieces + " do not lie in order inside dim " + dim + " of " + shape);
+      }
+      end = piece.end();
+    }
+  }
+
+  /// All of a parameter, as tensor rank `rank` of `degree` holds it.
+  static Shard whole(Shape shape, int rank, int degree) {
+    return new Shard(shape, 0, List.of(new Piece(0, shape.dim(0), rank, degree)));
+  }
+
+  /// Shape of what the rank holds.
+  public Shape localShape() {
+    long[] dims = shape.dims();
+    dims[dim] = pieces.stream().mapToLong(Piece::extent).sum();
+    return Shape.of(dims);
+  }
+
+  /// Whether it is all of the parameter.
+  public boolean isWhole() {
+    return localShape().equals(shape);
+  }
+}

@@ -1,0 +1,65 @@
+package dev.bellows.trainer;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.bellows.parallelism.InProcessTransportProvider;
+import dev.bellows.trainer.config.RunConfig;
+import dev.bellows.trainer.control.BellowsException;
+import dev.bellows.trainer.control.ErrorCategory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// What can be planned but not trained is refused before anything starts or is written.
+class UntrainableTest {
+  @TempDir private Path folder;
+
+  private String refusal(String... overrides) {
+    Path run = folder.resolve("run");
+    RunConfig config = LocalRun.gpt(run).with(overrides).config();
+    TrainingRun training =
+        new TrainingRun(
+            config,
+            new TrainingRun.Options(Long.MAX_VALUE, true, "test"),
+            new InProcessTransportProvider(),
+            new TinyModels(),
+            line -> {});
+    BellowsException refusal =
+        assertThrows(
+            BellowsException.class,
+            () ->
+                training.run(
+                    () -> {
+                      throw new AssertionError("a launcher was opened");
+                    }));
+    assertEquals(ErrorCategory.CONFIGURATION, refusal.category());
+    assertFalse(Files.exists(run), "the run folder was made");
+    return refusal.getMessage();
+  }
+
+  @Test
+  void everyDegreeButData() {
+    String rest =
+        " is planned by `bellows plan` but cannot be trained yet; pipeline, context, tensor and"
+            + " expert must be 1 and zero must be 0";
+    assertEquals("parallel.tensor 2" + rest, refusal("workers=2", "parallel.tensor=2"));
+    assertEquals("parallel.context 2" + rest, refusal("workers=2", "parallel.context=2"));
+    assertEquals("parallel.zero 1" + rest, refusal("workers=2", "parallel.zero=1"));
+    assertEquals(
+        "parallel.pipeline 2 with parallel.zero 3" + rest,
+        refusal("workers=2", "parallel={pipeline: 2, zero: 3}"));
+  }
+
+  @Test
+  void dataCanBeTrained() {
+    for (String override :
+        List.of("parallel.data=2", "parallel.data=0", "parallel.schedule=gpipe")) {
+      ParallelPlan.checkTrainable(
+          LocalRun.gpt(folder.resolve("run")).with("workers=2", override).config());
+    }
+  }
+}
