@@ -114,10 +114,11 @@ final class CheckedCollectives {
         Tensor all = terms(slices.total(), salt, rank)) {
       collectives.reduceScatter(in, slices, out);
       collectives.allReduceSum(all);
+      String what = "reduce-scatter of " + slices;
       for (long i = 0; i < length; i++) {
-        requireSum("reduce-scatter of " + slices, out, i, sum(salt, start + i), salt);
+        requireSum(what, out, i, sum(salt, start + i), salt);
         float same = all.segment().getAtIndex(JAVA_FLOAT, start + i);
-        requireSum("bits beside all-reduce of " + slices, out, i, same, salt);
+        requireSum("bits beside all-reduce", out, i, same, salt);
       }
       for (long i = 0; i < slices.total(); i++) {
         requireSum("input after reduce-scatter", in, i, term(salt, rank, i), salt);
@@ -126,7 +127,7 @@ final class CheckedCollectives {
       for (long i = 0; i < slices.total(); i++) {
         boolean own = i >= start && i < start + length;
         float expected = own ? sum(salt, i) : term(salt, rank, i);
-        requireSum("reduce-scatter in place of " + slices, in, i, expected, salt);
+        requireSum("reduce-scatter in place", in, i, expected, salt);
       }
     }
   }
@@ -151,9 +152,10 @@ final class CheckedCollectives {
     }
     try (Tensor out = tensor(DType.F32, slices.length(rank))) {
       collectives.treeReduceScatter(tree, terms, slices, out);
+      String what = "tree reduce-scatter of " + slices;
       for (long i = 0; i < out.elements(); i++) {
         float root = treeSum(salt, 0, 8, slices.start(rank) + i);
-        requireSum("tree reduce-scatter of " + slices, out, i, root, salt);
+        requireSum(what, out, i, root, salt);
       }
     } finally {
       terms.forEach(Tensor::release);
