@@ -29,6 +29,9 @@ public final class Slices {
 
   /// `elements` dealt as evenly as possible: the first `elements % ranks` ranks get one more.
   public static Slices even(long elements, int ranks) {
+    if (ranks < 1) {
+      throw new IllegalArgumentException("slices need at least one rank, not " + ranks);
+    }
     long[] lengths = new long[ranks];
     Arrays.fill(lengths, elements / ranks);
     for (int rank = 0; rank < elements % ranks; rank++) {
