@@ -179,8 +179,7 @@ public final class Collectives {
     requireSameType(mine, all);
     MemorySegment from = host(mine);
     MemorySegment to = host(all);
-    blocks.allGather(
-        numbers.next(Kind.ALL_GATHER), from, slices, mine.dtype().bytes(), to);
+    blocks.allGather(numbers.next(Kind.ALL_GATHER), from, slices, mine.dtype().bytes(), to);
   }
 
   /// Sends slice r of `in` to rank r and receives into slice r of `out` what rank r has for this one. Any dtype. Shapes: `in` [send.total()],
@@ -201,8 +200,7 @@ public final class Collectives {
     }
     MemorySegment from = host(in);
     MemorySegment to = host(out);
-    blocks.allToAll(
-        numbers.next(Kind.ALL_TO_ALL), from, send, to, receive, in.dtype().bytes());
+    blocks.allToAll(numbers.next(Kind.ALL_TO_ALL), from, send, to, receive, in.dtype().bytes());
   }
 
   /// Copies `x` of rank `root` to all other ranks. Any dtype. Cost: the root sends (p - 1) · N bytes.
@@ -233,8 +231,7 @@ public final class Collectives {
 
   /// Gives every rank every rank's `mine`, bit for bit, indexed by rank. Lengths may differ; meant for small records.
   public double[][] allGather(double[] mine) {
-    MemorySegment[] others =
-        records.run(numbers.next(Kind.RECORDS), MemorySegment.ofArray(mine));
+    MemorySegment[] others = records.run(numbers.next(Kind.RECORDS), MemorySegment.ofArray(mine));
     double[][] all = new double[worldSize()][];
     for (int peer = 0; peer < all.length; peer++) {
       all[peer] = peer == rank ? mine.clone() : others[peer].toArray(ValueLayout.JAVA_DOUBLE);

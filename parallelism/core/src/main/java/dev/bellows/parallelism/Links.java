@@ -97,14 +97,12 @@ final class Links implements Transport, Transport.ChunkHandler {
     public void onChunk(Chunk chunk) {
       Chunk copy = free.isEmpty() ? buffer() : free.pop();
       chunk.copyTo(copy.memory(), 0);
-      copy.set(
-          chunk.operation(), chunk.tensor(), chunk.offset(), copy.memory(), 0, chunk.length());
+      copy.set(chunk.operation(), chunk.tensor(), chunk.offset(), copy.memory(), 0, chunk.length());
       parked.get(polled).add(copy);
     }
 
     private Chunk buffer() {
-      return new Chunk()
-          .set(0, 0, 0, Arena.ofAuto().allocate(transport.maxChunkBytes(), 64), 0, 0);
+      return new Chunk().set(0, 0, 0, Arena.ofAuto().allocate(transport.maxChunkBytes(), 64), 0, 0);
     }
   }
 

@@ -47,8 +47,7 @@ final class OperationNumbers {
   OperationNumbers(int number, int[] ranks) {
     int hash = Arrays.hashCode(ranks);
     this.group =
-        ((long) number << GROUP_SHIFT)
-            | ((long) ((hash ^ (hash >>> 16)) & 0xffff) << CHECK_SHIFT);
+        ((long) number << GROUP_SHIFT) | ((long) ((hash ^ (hash >>> 16)) & 0xffff) << CHECK_SHIFT);
   }
 
   /// The number of the group's next operation.

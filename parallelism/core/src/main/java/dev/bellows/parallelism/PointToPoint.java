@@ -120,6 +120,7 @@ final class PointToPoint implements Transport.ChunkHandler {
             + " of "
             + target.byteSize()
             + " bytes; the messages of a pair must be received in the order and with the sizes in"
-            + " which they are sent, and before the collectives that the sender enters before them");
+            + " which they are sent, and before the collectives that the sender enters before"
+            + " them");
   }
 }

@@ -37,6 +37,7 @@ final class TreeReduce implements Transport.ChunkHandler {
   private CombinePlan plan;
   private MemorySegment[] terms;
   private MemorySegment out;
+
   /// Where `out` starts in the terms: 0 when it holds all slices, this rank's slice otherwise.
   private long outStart;
 
@@ -180,9 +181,7 @@ final class TreeReduce implements Transport.ChunkHandler {
     int term = (int) (message % terms.length);
     long offset = offset(peer, subChunk);
     if (!transport.offer(
-        peer,
-        outgoing.set(
-            operation, term, offset, terms[term], offset, length(peer, subChunk)))) {
+        peer, outgoing.set(operation, term, offset, terms[term], offset, length(peer, subChunk)))) {
       return false;
     }
     termsSent[peer]++;
@@ -324,8 +323,7 @@ final class TreeReduce implements Transport.ChunkHandler {
     int right = height - 1;
     boolean last = next == plan.length() - 1;
     MemorySegment target = last ? out : scratch;
-    long targetOffset =
-        last ? offset(rank, summed) - outStart : (long) left * chunkBytes;
+    long targetOffset = last ? offset(rank, summed) - outStart : (long) left * chunkBytes;
     FloatSums.add(
         stack[left],
         stackOffset[left],
@@ -347,11 +345,7 @@ final class TreeReduce implements Transport.ChunkHandler {
     // A plan with one term adds nothing: the sum is the term.
     if (stack[0] != out) {
       MemorySegment.copy(
-          stack[0],
-          stackOffset[0],
-          out,
-          offset(rank, summed) - outStart,
-          length(rank, summed));
+          stack[0], stackOffset[0], out, offset(rank, summed) - outStart, length(rank, summed));
     }
     stack[0] = null;
     Arrays.fill(nextTerm, 0);

@@ -71,8 +71,7 @@ public abstract class CollectivesConformance {
               transport -> {
                 try (Backend backend = new ReferenceBackend()) {
                   Collectives collectives = new Collectives(transport, GUARD);
-                  part.run(
-                      new CheckedCollectives(collectives, backend), transport.maxChunkBytes());
+                  part.run(new CheckedCollectives(collectives, backend), transport.maxChunkBytes());
                   collectives.barrier();
                 }
               });
@@ -276,8 +275,7 @@ public abstract class CollectivesConformance {
     return all;
   }
 
-  private static void with(
-      Backend backend, long elements, Consumer<Tensor> body) {
+  private static void with(Backend backend, long elements, Consumer<Tensor> body) {
     try (Tensor x = backend.allocate(DType.F32, Shape.of(elements), Category.COMMUNICATION)) {
       backend.fill(x, 1);
       body.accept(x);
@@ -308,8 +306,7 @@ public abstract class CollectivesConformance {
                   Collectives everybody = new Collectives(transport, GUARD);
                   everybody.barrier();
                   int rank = transport.rank();
-                  Collectives group =
-                      inGroup && rank == 1 ? everybody.group(1, 0) : everybody;
+                  Collectives group = inGroup && rank == 1 ? everybody.group(1, 0) : everybody;
                   try (Backend backend = new ReferenceBackend()) {
                     operations().get(rank == 0 ? first : second).run(group, backend, 1 - rank, 100);
                   }
@@ -429,16 +426,14 @@ public abstract class CollectivesConformance {
                       refuses("4 elements", () -> group.allGather(x, half, x));
                       refuses("16 elements", () -> group.allToAll(x, half, x, Slices.of(8, 8)));
                       refuses("F32", () -> group.allReduceSum(integers(x)));
-                      refuses(
-                          "dtype", () -> group.allGather(x.slice(0, 4), half, integers(x)));
+                      refuses("dtype", () -> group.allGather(x.slice(0, 4), half, integers(x)));
                       refuses("cannot send", () -> group.send(x, transport.rank()));
                       refuses("rank 2", () -> group.receive(x, 2));
                       refuses("is not in the group", () -> group.group(peer));
                       refuses("each once", () -> group.group(0, 1, 0));
                       refuses("rank 2", () -> group.group(0, 1, 2));
                       group.allReduceSum(x);
-                      assertEquals(
-                          2f, x.segment().get(JAVA_FLOAT, 0));
+                      assertEquals(2f, x.segment().get(JAVA_FLOAT, 0));
                     });
               }
               group.barrier();
@@ -473,6 +468,9 @@ public abstract class CollectivesConformance {
                   }
                   long after = threads.getCurrentThreadAllocatedBytes();
                   allocated.set(transport.rank(), after - before);
+                  // The control: an operation that does allocate is seen to.
+                  steady.records();
+                  assertTrue(threads.getCurrentThreadAllocatedBytes() - after > 40);
                   steady.close();
                 }
               });
@@ -535,6 +533,10 @@ public abstract class CollectivesConformance {
       group.allReduceSum(whole);
       group.barrier();
       world.barrier();
+    }
+
+    void records() {
+      world.allGather(new double[] {1});
     }
 
     @Override

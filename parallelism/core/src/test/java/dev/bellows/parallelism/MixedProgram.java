@@ -134,11 +134,9 @@ final class MixedProgram {
     DType type = type();
     long length = length();
     steps.add(
-        new Step(
-            axis, new int[] {members[from]}, group -> group.send(type, length, to, salt)));
+        new Step(axis, new int[] {members[from]}, group -> group.send(type, length, to, salt)));
     unreceived.add(
-        new Step(
-            axis, new int[] {members[to]}, group -> group.receive(type, length, from, salt)));
+        new Step(axis, new int[] {members[to]}, group -> group.receive(type, length, from, salt)));
   }
 
   /// Plays the part of one rank.

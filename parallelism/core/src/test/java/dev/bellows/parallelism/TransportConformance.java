@@ -94,8 +94,7 @@ public abstract class TransportConformance {
                       buffer.asSlice(0, size(sent[peer], transport.maxChunkBytes()));
                   payload.fill((byte) (sent[peer] + transport.rank()));
                   if (transport.offer(
-                      peer,
-                      chunk(sent[peer], transport.rank(), sent[peer] * 3L, payload))) {
+                      peer, chunk(sent[peer], transport.rank(), sent[peer] * 3L, payload))) {
                     sent[peer]++;
                     done++;
                   }
@@ -111,8 +110,7 @@ public abstract class TransportConformance {
                           assertEquals(size(n, transport.maxChunkBytes()), chunk.length());
                           byte expected = (byte) (n + peer);
                           for (long at = 0; at < chunk.length(); at += 61) {
-                            assertEquals(
-                                expected, chunk.memory().get(JAVA_BYTE, chunk.at() + at));
+                            assertEquals(expected, chunk.memory().get(JAVA_BYTE, chunk.at() + at));
                           }
                         },
                         Math.min(4, messages - received[peer]));
@@ -274,8 +272,7 @@ public abstract class TransportConformance {
               assertEquals(List.of(1L, 1L, 1L), refused.subList(0, 3));
               while (taken.size() < 3) {
                 // No more than these three: the peer may have entered the barrier.
-                transport.poll(
-                    peer, chunk -> taken.add(chunk.operation()), 3 - taken.size());
+                transport.poll(peer, chunk -> taken.add(chunk.operation()), 3 - taken.size());
                 assertTrue(System.nanoTime() < deadline, taken + " taken");
               }
               assertEquals(List.of(0L, 1L, 2L), taken);
@@ -429,8 +426,7 @@ public abstract class TransportConformance {
                   x.segment().fill((byte) (transport.rank() == root ? bytes + root : 99));
                   collectives.broadcast(x, root);
                   for (long i = 0; i < bytes; i++) {
-                    if (x.segment().get(JAVA_BYTE, i)
-                        != (byte) (bytes + root)) {
+                    if (x.segment().get(JAVA_BYTE, i) != (byte) (bytes + root)) {
                       throw new AssertionError("byte " + i + " of " + bytes + " from root " + root);
                     }
                   }

@@ -82,8 +82,7 @@ final class AeronLink implements ControlledFragmentHandler {
       long position = publication.tryClaim(Packet.HEADER_BYTES + (int) chunk.length(), claim);
       if (position > 0) {
         packet.write(claim.buffer(), claim.offset(), kind, chunk);
-        chunk.copyTo(
-            MEMORY, claim.buffer().addressOffset() + claim.offset() + Packet.HEADER_BYTES);
+        chunk.copyTo(MEMORY, claim.buffer().addressOffset() + claim.offset() + Packet.HEADER_BYTES);
         claim.commit();
         return true;
       }
@@ -156,7 +155,8 @@ final class AeronLink implements ControlledFragmentHandler {
   private MemorySegment memory(DirectBuffer buffer) {
     long address = buffer.addressOffset();
     if (terms[lastTerm] == null || termAddress[lastTerm] != address) {
-      // The terms of a stream take turns, so the next one in the circle is the right one or the oldest.
+      // The terms of a stream take turns, so the next one in the circle is the right one or the
+      // oldest.
       lastTerm = (lastTerm + 1) % TERMS;
       if (terms[lastTerm] == null || termAddress[lastTerm] != address) {
         terms[lastTerm] = MEMORY.asSlice(address, buffer.capacity());

@@ -70,8 +70,7 @@ class StrangersTest {
   private static void send(ExclusivePublication publication, Packet packet, int count)
       throws InterruptedException {
     UnsafeBuffer buffer = new UnsafeBuffer(new byte[Packet.HEADER_BYTES + 8]);
-    packet.write(
-        buffer, 0, Packet.DATA, new Chunk().set(1, 2, 3, MemorySegment.NULL, 0, 8));
+    packet.write(buffer, 0, Packet.DATA, new Chunk().set(1, 2, 3, MemorySegment.NULL, 0, 8));
     for (int i = 0; i < count; i++) {
       while (publication.offer(buffer) < 0) {
         Thread.sleep(1);
