@@ -449,10 +449,12 @@ public abstract class CollectivesConformance {
     assertTrue(message.contains(words), message);
   }
 
+  /// The virtual machine itself allocates a few hundred bytes now and then when it recompiles, so the quietest of some windows counts; what a
+  /// call allocates is in each of them.
   @Test
   void nothingIsAllocatedPerCall() throws Exception {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     for (int world : new int[] {2, 3}) {
-      int rounds = 50;
       AtomicLongArray allocated = new AtomicLongArray(world);
       ranks()
           .run(
@@ -460,30 +462,31 @@ public abstract class CollectivesConformance {
               transport -> {
                 try (Backend backend = new ReferenceBackend()) {
                   Rounds steady = new Rounds(new Collectives(transport, GUARD), backend, transport);
-                  steady.warmUp();
-                  ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-                  long before = threads.getCurrentThreadAllocatedBytes();
-                  for (int round = 0; round < rounds; round++) {
-                    steady.round();
+                  steady.warmUp(backend);
+                  long least = Long.MAX_VALUE;
+                  for (int window = 0; window < 6; window++) {
+                    long before = threads.getCurrentThreadAllocatedBytes();
+                    for (int round = 0; round < 15; round++) {
+                      steady.round();
+                    }
+                    least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
                   }
-                  long after = threads.getCurrentThreadAllocatedBytes();
-                  allocated.set(transport.rank(), after - before);
+                  allocated.set(transport.rank(), least);
                   // The control: an operation that does allocate is seen to.
+                  long before = threads.getCurrentThreadAllocatedBytes();
                   steady.records();
-                  assertTrue(threads.getCurrentThreadAllocatedBytes() - after > 40);
+                  assertTrue(threads.getCurrentThreadAllocatedBytes() - before > 40);
                   steady.close();
                 }
               });
       for (int rank = 0; rank < world; rank++) {
-        double perCall = allocated.get(rank) / (double) (rounds * Rounds.CALLS);
-        assertTrue(perCall < 1, "rank " + rank + " allocates " + perCall + " bytes per call");
+        assertEquals(0, allocated.get(rank), "bytes that rank " + rank + " of " + world + " made");
       }
     }
   }
 
   /// One call of each operation per round, on tensors of a chunk and a bit per rank.
   private static final class Rounds implements AutoCloseable {
-    static final int CALLS = 10;
     private static final int WARM_UP = 50;
 
     private final Collectives world;
@@ -510,7 +513,16 @@ public abstract class CollectivesConformance {
       backend.fill(whole, 0);
     }
 
-    void warmUp() {
+    void warmUp(Backend backend) {
+      // Each buffer of each link is seen once.
+      with(
+          backend,
+          (16 << 20) / Float.BYTES,
+          large -> {
+            for (int root = 0; root < world.worldSize(); root++) {
+              world.broadcast(large, root);
+            }
+          });
       for (int round = 0; round < WARM_UP; round++) {
         round();
         // As many parked messages as there can ever be.
