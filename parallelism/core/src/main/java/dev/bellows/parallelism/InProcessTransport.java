@@ -40,48 +40,51 @@ final class InProcessTransport implements Transport {
 
   /// A ring with one writer and one reader; a slot belongs to the writer until `written` passes it, then to the reader until `read` does.
   private static final class Ring {
-    private final ChunkHeader[] headers;
-    private final MemorySegment[] slots;
-    private final MemorySegment[] payloads;
+    private final Chunk[] slots;
+    private final MemorySegment memory;
+    private final int chunkBytes;
     private final AtomicLong written = new AtomicLong();
     private final AtomicLong read = new AtomicLong();
     private volatile boolean closed;
 
     Ring(int size, int chunkBytes) {
-      headers = new ChunkHeader[size];
-      slots = new MemorySegment[size];
-      payloads = new MemorySegment[size];
-      MemorySegment memory = Arena.ofAuto().allocate((long) size * chunkBytes, 64);
+      this.chunkBytes = chunkBytes;
+      memory = Arena.ofAuto().allocate((long) size * chunkBytes, 64);
+      slots = new Chunk[size];
       for (int i = 0; i < size; i++) {
-        slots[i] = memory.asSlice((long) i * chunkBytes, chunkBytes);
+        slots[i] = new Chunk();
       }
     }
 
-    boolean offer(ChunkHeader header, MemorySegment payload) {
+    boolean offer(Chunk chunk) {
       long position = written.getPlain();
       if (position - read.getAcquire() == slots.length) {
         return false;
       }
       int slot = (int) (position % slots.length);
-      headers[slot] = header;
-      payloads[slot] = slots[slot].asSlice(0, payload.byteSize());
-      MemorySegment.copy(payload, 0, slots[slot], 0, payload.byteSize());
+      long at = (long) slot * chunkBytes;
+      chunk.copyTo(memory, at);
+      slots[slot].set(
+          chunk.operation(), chunk.tensor(), chunk.offset(), memory, at, chunk.length());
       written.setRelease(position + 1);
       return true;
     }
 
     int poll(ChunkHandler handler, int limit) {
       long position = read.getPlain();
-      int count = (int) Math.min(limit, written.getAcquire() - position);
-      for (int i = 0; i < count; i++, position++) {
-        int slot = (int) (position % slots.length);
+      int waiting = (int) Math.min(limit, written.getAcquire() - position);
+      for (int i = 0; i < waiting; i++, position++) {
+        Chunk chunk = slots[(int) (position % slots.length)];
+        if (!handler.accepts(chunk)) {
+          return i;
+        }
         try {
-          handler.onChunk(headers[slot], payloads[slot]);
+          handler.onChunk(chunk);
         } finally {
           read.setRelease(position + 1);
         }
       }
-      return count;
+      return waiting;
     }
   }
 
@@ -101,13 +104,13 @@ final class InProcessTransport implements Transport {
   }
 
   @Override
-  public boolean offer(int peer, ChunkHeader header, MemorySegment payload) {
-    if (payload.byteSize() > fabric.chunkBytes) {
+  public boolean offer(int peer, Chunk chunk) {
+    if (chunk.length() > fabric.chunkBytes) {
       throw new IllegalArgumentException(
-          "a chunk of " + payload.byteSize() + " bytes is larger than " + fabric.chunkBytes);
+          "a chunk of " + chunk.length() + " bytes is larger than " + fabric.chunkBytes);
     }
     requireOpen();
-    return !fabric.isClosed(peer) && fabric.ring(rank, peer).offer(header, payload);
+    return !fabric.isClosed(peer) && fabric.ring(rank, peer).offer(chunk);
   }
 
   @Override

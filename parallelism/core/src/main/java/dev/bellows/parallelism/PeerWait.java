@@ -2,8 +2,10 @@ package dev.bellows.parallelism;
 
 import java.util.concurrent.locks.LockSupport;
 
-/// How a collective waits: it spins briefly, then yields, then parks for some 50 µs, because workers and their compute threads share
-/// the cores (measured on busy cores: more yields give whole time slices away and cost up to two thirds of the throughput); it asks the guard on every turn and ends when a peer that still matters is gone. Threads: one at a time.
+/// How an operation waits: it spins briefly, then yields, then parks for some 50 µs, because workers and their compute threads share
+/// the cores (measured on busy cores: more yields give whole time slices away and cost up to two thirds of the throughput); it asks the
+/// guard on every turn, takes messages in after the first turns ([Links#park]), and ends when a peer that still matters is gone. Peers are
+/// ranks of a group; the guard and errors see ranks of the world. Threads: one at a time.
 final class PeerWait {
   private static final int SPINS = 20;
 
@@ -12,13 +14,16 @@ final class PeerWait {
 
   private static final long PARK_NANOS = 20_000;
 
-  private final Transport transport;
+  private final Links links;
+  private final int[] worldRanks;
   private final WaitGuard guard;
   private int turns;
   private long since;
 
-  PeerWait(Transport transport, WaitGuard guard) {
-    this.transport = transport;
+  /// How the group of these `worldRanks` waits.
+  PeerWait(Links links, int[] worldRanks, WaitGuard guard) {
+    this.links = links;
+    this.worldRanks = worldRanks;
     this.guard = guard;
   }
 
@@ -34,8 +39,11 @@ final class PeerWait {
       since = now;
     }
     turns++;
-    guard.check(peer, now - since);
+    guard.check(worldRanks[peer], now - since);
     if (turns <= SPINS) {
+      Thread.onSpinWait();
+    } else if (links.park()) {
+      // Whoever sent it is no longer held up, and may be the one that the awaited peer waits for.
       Thread.onSpinWait();
     } else if (turns <= YIELDS) {
       Thread.yield();
@@ -44,9 +52,14 @@ final class PeerWait {
     }
   }
 
-  /// The error for a peer that is gone.
-  PeerLostException lost(int peer, String doing) {
+  /// The error for a `peer` that is gone while `operation` needs it.
+  PeerLostException lost(int peer, long operation) {
+    int worldRank = worldRanks[peer];
     return new PeerLostException(
-        peer, transport.describe(peer) + " is gone; " + doing + " was waiting for it");
+        worldRank,
+        links.describe(worldRank)
+            + " is gone; "
+            + OperationNumbers.describe(operation)
+            + " was waiting for it");
   }
 }

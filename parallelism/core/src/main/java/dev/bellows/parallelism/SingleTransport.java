@@ -1,7 +1,5 @@
 package dev.bellows.parallelism;
 
-import java.lang.foreign.MemorySegment;
-
 /// A world of one rank.
 final class SingleTransport implements Transport {
   @Override
@@ -20,7 +18,7 @@ final class SingleTransport implements Transport {
   }
 
   @Override
-  public boolean offer(int peer, ChunkHeader header, MemorySegment payload) {
+  public boolean offer(int peer, Chunk chunk) {
     throw new IllegalArgumentException("a world of one rank has no peer " + peer);
   }
 

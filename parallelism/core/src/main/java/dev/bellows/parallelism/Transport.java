@@ -1,18 +1,21 @@
 package dev.bellows.parallelism;
 
-import java.lang.foreign.MemorySegment;
-
 /// Moves tensor chunks between the ranks of one generation.
 ///
 /// Chunks from one peer arrive complete, once, and in the order they were sent; chunks of different peers are independent, and a
 /// receiver takes from one peer at a time, so it decides in which order contributions are combined. Nothing blocks: back pressure is a
-/// return value. Packets of another run or generation are dropped and counted. Threads: one at a time.
+/// return value. Nothing is allocated per chunk. Packets of another run or generation are dropped and counted. Threads: one at a time.
 public interface Transport extends AutoCloseable {
-  /// Receives one chunk.
+  /// Receives chunks.
   @FunctionalInterface
   interface ChunkHandler {
-    /// `payload` is borrowed from the receive buffer until the method returns.
-    void onChunk(ChunkHeader header, MemorySegment payload);
+    /// Takes `chunk`, whose bytes are borrowed from the receive buffer until the method returns.
+    void onChunk(Chunk chunk);
+
+    /// Whether this handler takes `chunk`, asked before [#onChunk]. A refused chunk stays the first in line, and the poll ends.
+    default boolean accepts(Chunk chunk) {
+      return true;
+    }
   }
 
   /// This rank.
@@ -24,8 +27,8 @@ public interface Transport extends AutoCloseable {
   /// Largest payload of one chunk in bytes, a multiple of 64.
   int maxChunkBytes();
 
-  /// Offers a chunk to `peer`. `payload` is copied before this returns. Returns false on back pressure: try again after polling.
-  boolean offer(int peer, ChunkHeader header, MemorySegment payload);
+  /// Offers a chunk to `peer`. Its bytes are copied before this returns. Returns false on back pressure: try again after polling.
+  boolean offer(int peer, Chunk chunk);
 
   /// Takes at most `limit` chunks that `peer` sent. Returns how many. Exceptions of `handler` end the call and reach the caller; the chunk
   /// counts as taken.

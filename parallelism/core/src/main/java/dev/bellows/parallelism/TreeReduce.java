@@ -4,9 +4,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/// One all-reduce of F32 terms: direct reduce-scatter, overlapped with the all-gather of what is already summed.
+/// One all-reduce or reduce-scatter of F32 terms: direct reduce-scatter, in an all-reduce overlapped with the all-gather of what is already
+/// summed.
 ///
-/// The bytes are cut into one slice per rank and each slice into sub-chunks of one transport chunk. The owner of a slice takes every
+/// The bytes are cut into one slice per rank (by the caller in a reduce-scatter) and each slice into sub-chunks of one transport chunk. The owner of a slice takes every
 /// rank's terms of a sub-chunk straight from the receive buffers, in the order of the [CombinePlan], so no more than the plan's stack of
 /// sub-chunks is ever buffered; a finished sub-chunk goes to all other ranks at once. A rank polls only the peer whose term comes next,
 /// or any peer that has nothing but finished sub-chunks left for it, and keeps offering while it waits: sending a term depends on nothing
@@ -26,6 +27,8 @@ final class TreeReduce implements Transport.ChunkHandler {
   private final long[] termsSent;
   private final long[] sumsSent;
   private final long[] sumsReceived;
+  private final long[] starts;
+  private final Chunk outgoing = new Chunk();
   private MemorySegment scratch = MemorySegment.NULL;
   private MemorySegment[] stack = new MemorySegment[0];
   private long[] stackOffset = new long[0];
@@ -34,8 +37,11 @@ final class TreeReduce implements Transport.ChunkHandler {
   private CombinePlan plan;
   private MemorySegment[] terms;
   private MemorySegment out;
-  private long bytes;
-  private long sliceBytes;
+
+  /// Where `out` starts in the terms: 0 when it holds all slices, this rank's slice otherwise.
+  private long outStart;
+
+  private boolean gathers;
   private long summed;
   private int next;
   private int height;
@@ -51,11 +57,55 @@ final class TreeReduce implements Transport.ChunkHandler {
     this.termsSent = new long[world];
     this.sumsSent = new long[world];
     this.sumsReceived = new long[world];
+    this.starts = new long[world + 1];
     this.nextTerm = new int[world];
   }
 
   /// Sums the `terms` of all ranks into `out` on every rank. The last of `terms` may be `out`.
-  void run(long operation, CombinePlan plan, MemorySegment[] terms, MemorySegment out) {
+  void allReduce(long operation, CombinePlan plan, MemorySegment[] terms, MemorySegment out) {
+    long bytes = out.byteSize();
+    requireTerms(plan, terms, bytes);
+    long slice = ((bytes + world - 1) / world + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    for (int owner = 0; owner <= world; owner++) {
+      starts[owner] = Math.min(bytes, owner * slice);
+    }
+    gathers = true;
+    outStart = 0;
+    run(operation, plan, terms, out);
+  }
+
+  /// Sums the `terms` of all ranks and leaves to each rank its slice, in `out`. `out` may be this rank's slice of any of `terms`.
+  void reduceScatter(
+      long operation, CombinePlan plan, MemorySegment[] terms, Slices slices, MemorySegment out) {
+    requireTerms(plan, terms, slices.total() * Float.BYTES);
+    for (int owner = 0; owner <= world; owner++) {
+      starts[owner] = slices.start(owner) * Float.BYTES;
+    }
+    gathers = false;
+    outStart = starts[rank];
+    run(operation, plan, terms, out);
+  }
+
+  private void requireTerms(CombinePlan plan, MemorySegment[] terms, long bytes) {
+    if (terms.length != plan.terms(rank)) {
+      throw new IllegalArgumentException(
+          "rank "
+              + rank
+              + " has "
+              + plan.terms(rank)
+              + " terms in the plan but "
+              + terms.length
+              + " were given");
+    }
+    for (MemorySegment term : terms) {
+      if (term.byteSize() != bytes) {
+        throw new IllegalArgumentException(
+            "a term has " + term.byteSize() + " bytes but the sum has " + bytes);
+      }
+    }
+  }
+
+  private void run(long operation, CombinePlan plan, MemorySegment[] terms, MemorySegment out) {
     begin(operation, plan, terms, out);
     wait.reset();
     while (true) {
@@ -75,28 +125,10 @@ final class TreeReduce implements Transport.ChunkHandler {
   }
 
   private void begin(long operation, CombinePlan plan, MemorySegment[] terms, MemorySegment out) {
-    if (terms.length != plan.terms(rank)) {
-      throw new IllegalArgumentException(
-          "rank "
-              + rank
-              + " has "
-              + plan.terms(rank)
-              + " terms in the plan but "
-              + terms.length
-              + " were given");
-    }
-    for (MemorySegment term : terms) {
-      if (term.byteSize() != out.byteSize()) {
-        throw new IllegalArgumentException(
-            "a term has " + term.byteSize() + " bytes but the sum has " + out.byteSize());
-      }
-    }
     this.operation = operation;
     this.plan = plan;
     this.terms = terms;
     this.out = out;
-    bytes = out.byteSize();
-    sliceBytes = ((bytes + world - 1) / world + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     Arrays.fill(termsSent, 0);
     Arrays.fill(sumsSent, 0);
     Arrays.fill(sumsReceived, 0);
@@ -112,20 +144,21 @@ final class TreeReduce implements Transport.ChunkHandler {
     advance();
   }
 
-  private long sliceStart(int owner) {
-    return Math.min(bytes, owner * sliceBytes);
+  private long subChunks(int owner) {
+    return (starts[owner + 1] - starts[owner] + chunkBytes - 1) / chunkBytes;
   }
 
-  private long subChunks(int owner) {
-    return (sliceStart(owner + 1) - sliceStart(owner) + chunkBytes - 1) / chunkBytes;
+  /// How many finished sub-chunks of `owner` every other rank gets.
+  private long sums(int owner) {
+    return gathers ? subChunks(owner) : 0;
   }
 
   private long offset(int owner, long subChunk) {
-    return sliceStart(owner) + subChunk * chunkBytes;
+    return starts[owner] + subChunk * chunkBytes;
   }
 
   private long length(int owner, long subChunk) {
-    return Math.min(chunkBytes, sliceStart(owner + 1) - offset(owner, subChunk));
+    return Math.min(chunkBytes, starts[owner + 1] - offset(owner, subChunk));
   }
 
   private boolean send() {
@@ -148,9 +181,7 @@ final class TreeReduce implements Transport.ChunkHandler {
     int term = (int) (message % terms.length);
     long offset = offset(peer, subChunk);
     if (!transport.offer(
-        peer,
-        new ChunkHeader(operation, term, offset),
-        terms[term].asSlice(offset, length(peer, subChunk)))) {
+        peer, outgoing.set(operation, term, offset, terms[term], offset, length(peer, subChunk)))) {
       return false;
     }
     termsSent[peer]++;
@@ -159,14 +190,12 @@ final class TreeReduce implements Transport.ChunkHandler {
 
   private boolean sendSum(int peer) {
     long subChunk = sumsSent[peer];
-    if (subChunk == summed) {
+    if (!gathers || subChunk == summed) {
       return false;
     }
     long offset = offset(rank, subChunk);
     if (!transport.offer(
-        peer,
-        new ChunkHeader(operation, SUM, offset),
-        out.asSlice(offset, length(rank, subChunk)))) {
+        peer, outgoing.set(operation, SUM, offset, out, offset, length(rank, subChunk)))) {
       return false;
     }
     sumsSent[peer]++;
@@ -181,7 +210,7 @@ final class TreeReduce implements Transport.ChunkHandler {
     }
     boolean moved = false;
     for (int peer = 0; peer < world; peer++) {
-      long left = peer == rank ? 0 : subChunks(peer) - sumsReceived[peer];
+      long left = peer == rank ? 0 : sums(peer) - sumsReceived[peer];
       moved |= left > 0 && poll(peer, (int) Math.min(BURST, left));
     }
     return moved;
@@ -196,7 +225,7 @@ final class TreeReduce implements Transport.ChunkHandler {
   private long left(int peer) {
     return (subChunks(rank) - summed) * plan.terms(peer)
         - nextTerm[peer]
-        + subChunks(peer)
+        + sums(peer)
         - sumsReceived[peer];
   }
 
@@ -214,61 +243,56 @@ final class TreeReduce implements Transport.ChunkHandler {
   }
 
   private boolean isDone(int peer) {
-    return sumsReceived[peer] == subChunks(peer)
+    return sumsReceived[peer] == sums(peer)
         && termsSent[peer] == subChunks(peer) * terms.length
-        && sumsSent[peer] == subChunks(rank);
+        && sumsSent[peer] == sums(rank);
   }
 
   private void failIfLost(int awaited) {
     for (int i = 0; i < world; i++) {
       int peer = (awaited + i) % world;
       if (peer != rank && left(peer) + unsent(peer) > 0 && transport.isLost(peer)) {
-        throw wait.lost(peer, "the gradient reduction");
+        throw wait.lost(peer, operation);
       }
     }
   }
 
   private long unsent(int peer) {
-    return subChunks(peer) * terms.length - termsSent[peer] + subChunks(rank) - sumsSent[peer];
+    return subChunks(peer) * terms.length - termsSent[peer] + sums(rank) - sumsSent[peer];
   }
 
   @Override
-  public void onChunk(ChunkHeader header, MemorySegment payload) {
+  public void onChunk(Chunk chunk) {
     int peer = polled;
-    if (header.operation() == operation
-        && header.tensor() == SUM
-        && sumsReceived[peer] < subChunks(peer)) {
-      long subChunk = sumsReceived[peer];
-      if (header.offset() == offset(peer, subChunk)
-          && payload.byteSize() == length(peer, subChunk)) {
-        MemorySegment.copy(payload, 0, out, header.offset(), payload.byteSize());
-        sumsReceived[peer]++;
-        return;
-      }
-    } else if (header.operation() == operation
-        && summed < subChunks(rank)
-        && plan.instruction(next) == peer) {
-      if (header.tensor() == nextTerm[peer]
-          && header.offset() == offset(rank, summed)
-          && payload.byteSize() == length(rank, summed)) {
-        nextTerm[peer]++;
-        push(payload, 0);
-        next++;
-        advance();
-        keep(payload);
-        return;
-      }
+    if (isNextSum(peer, chunk)) {
+      chunk.copyTo(out, chunk.offset());
+      sumsReceived[peer]++;
+    } else if (isNextTerm(peer, chunk)) {
+      nextTerm[peer]++;
+      push(chunk.memory(), chunk.at());
+      next++;
+      advance();
+      keep(chunk);
+    } else {
+      throw OperationNumbers.unexpected(transport.describe(peer), chunk, operation);
     }
-    throw new IllegalStateException(
-        transport.describe(peer)
-            + " sent "
-            + header
-            + " of "
-            + payload.byteSize()
-            + " bytes, which operation "
-            + operation
-            + " does not expect; all ranks must run the same operations on equal shapes in the same"
-            + " order");
+  }
+
+  private boolean isNextSum(int peer, Chunk chunk) {
+    return chunk.operation() == operation
+        && chunk.tensor() == SUM
+        && sumsReceived[peer] < sums(peer)
+        && chunk.offset() == offset(peer, sumsReceived[peer])
+        && chunk.length() == length(peer, sumsReceived[peer]);
+  }
+
+  private boolean isNextTerm(int peer, Chunk chunk) {
+    return chunk.operation() == operation
+        && summed < subChunks(rank)
+        && plan.instruction(next) == peer
+        && chunk.tensor() == nextTerm[peer]
+        && chunk.offset() == offset(rank, summed)
+        && chunk.length() == length(rank, summed);
   }
 
   /// Runs the plan up to the next term that has to come from a peer, over sub-chunk borders.
@@ -299,7 +323,7 @@ final class TreeReduce implements Transport.ChunkHandler {
     int right = height - 1;
     boolean last = next == plan.length() - 1;
     MemorySegment target = last ? out : scratch;
-    long targetOffset = last ? offset(rank, summed) : (long) left * chunkBytes;
+    long targetOffset = last ? offset(rank, summed) - outStart : (long) left * chunkBytes;
     FloatSums.add(
         stack[left],
         stackOffset[left],
@@ -320,7 +344,8 @@ final class TreeReduce implements Transport.ChunkHandler {
     height--;
     // A plan with one term adds nothing: the sum is the term.
     if (stack[0] != out) {
-      MemorySegment.copy(stack[0], stackOffset[0], out, offset(rank, summed), length(rank, summed));
+      MemorySegment.copy(
+          stack[0], stackOffset[0], out, offset(rank, summed) - outStart, length(rank, summed));
     }
     stack[0] = null;
     Arrays.fill(nextTerm, 0);
@@ -333,10 +358,10 @@ final class TreeReduce implements Transport.ChunkHandler {
     "ReferenceEquality",
     "MemorySegmentReferenceEquality"
   }) // which object it is decides, not where it points
-  private void keep(MemorySegment payload) {
+  private void keep(Chunk chunk) {
     for (int i = 0; i < height; i++) {
-      if (stack[i] == payload) {
-        MemorySegment.copy(payload, 0, scratch, (long) i * chunkBytes, payload.byteSize());
+      if (stack[i] == chunk.memory()) {
+        chunk.copyTo(scratch, (long) i * chunkBytes);
         stack[i] = scratch;
         stackOffset[i] = (long) i * chunkBytes;
       }

@@ -1,2 +1,3 @@
-/// How ranks work together: the tree over batch groups, collectives over a [Transport], and the control plane's endpoint SPI.
+/// How ranks work together: the tree over batch groups, collectives and messages over a [Transport] for all ranks or groups of them, and the
+/// control plane's endpoint SPI.
 package dev.bellows.parallelism;

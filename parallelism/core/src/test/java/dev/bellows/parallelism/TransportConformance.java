@@ -1,7 +1,9 @@
 package dev.bellows.parallelism;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -92,9 +94,7 @@ public abstract class TransportConformance {
                       buffer.asSlice(0, size(sent[peer], transport.maxChunkBytes()));
                   payload.fill((byte) (sent[peer] + transport.rank()));
                   if (transport.offer(
-                      peer,
-                      new ChunkHeader(sent[peer], transport.rank(), sent[peer] * 3L),
-                      payload)) {
+                      peer, chunk(sent[peer], transport.rank(), sent[peer] * 3L, payload))) {
                     sent[peer]++;
                     done++;
                   }
@@ -102,14 +102,15 @@ public abstract class TransportConformance {
                 done +=
                     transport.poll(
                         peer,
-                        (header, payload) -> {
+                        chunk -> {
                           int n = received[peer]++;
-                          assertEquals(new ChunkHeader(n, peer, n * 3L), header);
-                          assertEquals(size(n, transport.maxChunkBytes()), payload.byteSize());
+                          assertEquals(n, chunk.operation());
+                          assertEquals(peer, chunk.tensor());
+                          assertEquals(n * 3L, chunk.offset());
+                          assertEquals(size(n, transport.maxChunkBytes()), chunk.length());
                           byte expected = (byte) (n + peer);
-                          for (long at = 0; at < payload.byteSize(); at += 61) {
-                            assertEquals(
-                                expected, payload.get(java.lang.foreign.ValueLayout.JAVA_BYTE, at));
+                          for (long at = 0; at < chunk.length(); at += 61) {
+                            assertEquals(expected, chunk.memory().get(JAVA_BYTE, chunk.at() + at));
                           }
                         },
                         Math.min(4, messages - received[peer]));
@@ -121,6 +122,10 @@ public abstract class TransportConformance {
             barrier(transport);
           }
         });
+  }
+
+  private static Chunk chunk(long operation, int tensor, long offset, MemorySegment payload) {
+    return new Chunk().set(operation, tensor, offset, payload, 0, payload.byteSize());
   }
 
   private static long size(int message, int max) {
@@ -154,7 +159,7 @@ public abstract class TransportConformance {
                 // driver has looked.
                 while (quiet < 200) {
                   payload.set(JAVA_LONG, 0, accepted);
-                  if (transport.offer(peer, new ChunkHeader(accepted, 0, 0), payload)) {
+                  if (transport.offer(peer, chunk(accepted, 0, 0, payload))) {
                     accepted++;
                     quiet = 0;
                   } else {
@@ -166,8 +171,8 @@ public abstract class TransportConformance {
                       "a hundred thousand chunks were accepted for a reader that does not read");
                 }
                 full.countDown();
-                ChunkHeader end = new ChunkHeader(-1, 0, accepted);
-                while (!transport.offer(peer, end, MemorySegment.NULL)) {
+                Chunk end = chunk(-1, 0, accepted, MemorySegment.NULL);
+                while (!transport.offer(peer, end)) {
                   Thread.sleep(1);
                 }
               } else {
@@ -177,15 +182,13 @@ public abstract class TransportConformance {
                   int taken =
                       transport.poll(
                           peer,
-                          (header, payload) -> {
-                            if (header.operation() < 0) {
-                              count[1] = header.offset();
+                          chunk -> {
+                            if (chunk.operation() < 0) {
+                              count[1] = chunk.offset();
                             } else {
-                              assertEquals(count[0], header.operation());
+                              assertEquals(count[0], chunk.operation());
                               assertEquals(
-                                  count[0]++,
-                                  payload.get(
-                                      java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED, 0));
+                                  count[0]++, chunk.memory().get(JAVA_LONG_UNALIGNED, chunk.at()));
                             }
                           },
                           1);
@@ -207,7 +210,7 @@ public abstract class TransportConformance {
             2,
             transport -> {
               int peer = 1 - transport.rank();
-              while (!transport.offer(peer, new ChunkHeader(7, 0, 0), MemorySegment.NULL)) {
+              while (!transport.offer(peer, chunk(7, 0, 0, MemorySegment.NULL))) {
                 Thread.sleep(1);
               }
               AssertionError thrown = null;
@@ -215,7 +218,7 @@ public abstract class TransportConformance {
                 try {
                   transport.poll(
                       peer,
-                      (header, payload) -> {
+                      chunk -> {
                         throw new AssertionError("from the handler");
                       },
                       1);
@@ -225,6 +228,54 @@ public abstract class TransportConformance {
                 }
               }
               assertEquals("from the handler", thrown.getMessage());
+              barrier(transport);
+            });
+  }
+
+  @Test
+  void aRefusedChunkStaysFirstInLine() throws Exception {
+    ranks()
+        .run(
+            2,
+            transport -> {
+              int peer = 1 - transport.rank();
+              for (int i = 0; i < 3; i++) {
+                while (!transport.offer(peer, chunk(i, 0, 0, MemorySegment.NULL))) {
+                  Thread.sleep(1);
+                }
+              }
+              List<Long> taken = new ArrayList<>();
+              List<Long> refused = new ArrayList<>();
+              Transport.ChunkHandler picky =
+                  new Transport.ChunkHandler() {
+                    @Override
+                    public boolean accepts(Chunk chunk) {
+                      boolean first = chunk.operation() == 0;
+                      if (!first) {
+                        refused.add(chunk.operation());
+                      }
+                      return first;
+                    }
+
+                    @Override
+                    public void onChunk(Chunk chunk) {
+                      taken.add(chunk.operation());
+                    }
+                  };
+              long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+              while (refused.size() < 3) {
+                transport.poll(peer, picky, 3);
+                assertTrue(System.nanoTime() < deadline, taken + " taken, " + refused);
+                assertFalse(transport.isLost(peer));
+              }
+              assertEquals(List.of(0L), taken);
+              assertEquals(List.of(1L, 1L, 1L), refused.subList(0, 3));
+              while (taken.size() < 3) {
+                // No more than these three: the peer may have entered the barrier.
+                transport.poll(peer, chunk -> taken.add(chunk.operation()), 3 - taken.size());
+                assertTrue(System.nanoTime() < deadline, taken + " taken");
+              }
+              assertEquals(List.of(0L, 1L, 2L), taken);
               barrier(transport);
             });
   }
@@ -375,8 +426,7 @@ public abstract class TransportConformance {
                   x.segment().fill((byte) (transport.rank() == root ? bytes + root : 99));
                   collectives.broadcast(x, root);
                   for (long i = 0; i < bytes; i++) {
-                    if (x.segment().get(java.lang.foreign.ValueLayout.JAVA_BYTE, i)
-                        != (byte) (bytes + root)) {
+                    if (x.segment().get(JAVA_BYTE, i) != (byte) (bytes + root)) {
                       throw new AssertionError("byte " + i + " of " + bytes + " from root " + root);
                     }
                   }

@@ -1,6 +1,6 @@
 package dev.bellows.parallelism.aeron;
 
-import dev.bellows.parallelism.ChunkHeader;
+import dev.bellows.parallelism.Chunk;
 import dev.bellows.parallelism.Transport.ChunkHandler;
 import io.aeron.ExclusivePublication;
 import io.aeron.Image;
@@ -18,6 +18,9 @@ final class AeronLink implements ControlledFragmentHandler {
   /// The whole address space: slices of it read and write Aeron's mapped buffers without a copy.
   private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
+  /// Term buffers of a stream.
+  private static final int TERMS = 3;
+
   private static final long DEATH_CHECK_NANOS = 100_000_000;
   private static final long DEATH_CERTAIN_NANOS = 500_000_000;
 
@@ -32,8 +35,15 @@ final class AeronLink implements ControlledFragmentHandler {
   private boolean leftGracefully;
   private long strangers;
 
+  private final Chunk nothing = new Chunk();
+  private final Chunk arrived = new Chunk();
+  private final MemorySegment[] terms = new MemorySegment[TERMS];
+  private final long[] termAddress = new long[TERMS];
+  private int lastTerm;
+
   private ChunkHandler handler;
   private int delivered;
+  private boolean refused;
   private Throwable failure;
 
   private long checkedAt = System.nanoTime();
@@ -55,27 +65,24 @@ final class AeronLink implements ControlledFragmentHandler {
     this.process = process;
   }
 
-  boolean offer(ChunkHeader header, MemorySegment payload) {
-    return offer(Packet.DATA, header.operation(), header.tensor(), header.offset(), payload);
+  boolean offer(Chunk chunk) {
+    return offer(Packet.DATA, chunk);
   }
 
   boolean offerHello() {
-    return offer(Packet.HELLO, 0, 0, 0, MemorySegment.NULL);
+    return offer(Packet.HELLO, nothing);
   }
 
   boolean offerGoodbye() {
-    return !publication.isClosed() && offer(Packet.GOODBYE, 0, 0, 0, MemorySegment.NULL);
+    return !publication.isClosed() && offer(Packet.GOODBYE, nothing);
   }
 
-  private boolean offer(
-      long kind, long operation, long tensor, long offset, MemorySegment payload) {
-    long length = payload.byteSize();
+  private boolean offer(long kind, Chunk chunk) {
     while (true) {
-      long position = publication.tryClaim(Packet.HEADER_BYTES + (int) length, claim);
+      long position = publication.tryClaim(Packet.HEADER_BYTES + (int) chunk.length(), claim);
       if (position > 0) {
-        packet.write(claim.buffer(), claim.offset(), kind, operation, tensor, offset);
-        long address = claim.buffer().addressOffset() + claim.offset() + Packet.HEADER_BYTES;
-        MemorySegment.copy(payload, 0, MEMORY, address, length);
+        packet.write(claim.buffer(), claim.offset(), kind, chunk);
+        chunk.copyTo(MEMORY, claim.buffer().addressOffset() + claim.offset() + Packet.HEADER_BYTES);
         claim.commit();
         return true;
       }
@@ -93,6 +100,7 @@ final class AeronLink implements ControlledFragmentHandler {
   int poll(ChunkHandler handler, int limit) {
     this.handler = handler;
     delivered = 0;
+    refused = false;
     int taken = subscription.controlledPoll(this, limit);
     this.handler = null;
     if (failure != null) {
@@ -100,7 +108,7 @@ final class AeronLink implements ControlledFragmentHandler {
       failure = null;
       AeronLink.<RuntimeException>rethrow(thrown);
     }
-    isDrained = isDead && taken == 0;
+    isDrained = isDead && taken == 0 && !refused;
     return delivered;
   }
 
@@ -122,17 +130,40 @@ final class AeronLink implements ControlledFragmentHandler {
     } else if (kind == Packet.GOODBYE) {
       leftGracefully = true;
     } else {
-      delivered++;
-      try {
-        long address = buffer.addressOffset() + offset + Packet.HEADER_BYTES;
-        handler.onChunk(
-            Packet.header(buffer, offset), MEMORY.asSlice(address, length - Packet.HEADER_BYTES));
-      } catch (Throwable e) {
-        failure = e;
-        return Action.BREAK;
-      }
+      return deliver(buffer, offset, length);
     }
     return Action.CONTINUE;
+  }
+
+  private Action deliver(DirectBuffer buffer, int offset, int length) {
+    Packet.read(buffer, offset, length, memory(buffer), arrived);
+    try {
+      if (!handler.accepts(arrived)) {
+        refused = true;
+        return Action.ABORT;
+      }
+      delivered++;
+      handler.onChunk(arrived);
+      return Action.CONTINUE;
+    } catch (Throwable e) {
+      failure = e;
+      return Action.BREAK;
+    }
+  }
+
+  /// The term that `buffer` is as a segment, made once per term.
+  private MemorySegment memory(DirectBuffer buffer) {
+    long address = buffer.addressOffset();
+    if (terms[lastTerm] == null || termAddress[lastTerm] != address) {
+      // The terms of a stream take turns, so the next one in the circle is the right one or the
+      // oldest.
+      lastTerm = (lastTerm + 1) % TERMS;
+      if (terms[lastTerm] == null || termAddress[lastTerm] != address) {
+        terms[lastTerm] = MEMORY.asSlice(address, buffer.capacity());
+        termAddress[lastTerm] = address;
+      }
+    }
+    return terms[lastTerm];
   }
 
   /// Whether the peer's hello has arrived.

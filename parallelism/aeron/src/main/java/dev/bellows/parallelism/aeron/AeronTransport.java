@@ -1,13 +1,12 @@
 package dev.bellows.parallelism.aeron;
 
-import dev.bellows.parallelism.ChunkHeader;
+import dev.bellows.parallelism.Chunk;
 import dev.bellows.parallelism.PeerLostException;
 import dev.bellows.parallelism.Transport;
 import dev.bellows.parallelism.TransportProvider.Peer;
 import dev.bellows.parallelism.TransportProvider.TransportOptions;
 import io.aeron.Aeron;
 import io.aeron.exceptions.DriverTimeoutException;
-import java.lang.foreign.MemorySegment;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
@@ -49,14 +48,14 @@ final class AeronTransport implements Transport {
   }
 
   @Override
-  public boolean offer(int peer, ChunkHeader header, MemorySegment payload) {
-    if (payload.byteSize() > maxChunkBytes) {
+  public boolean offer(int peer, Chunk chunk) {
+    if (chunk.length() > maxChunkBytes) {
       throw new IllegalArgumentException(
-          "a chunk of " + payload.byteSize() + " bytes is larger than " + maxChunkBytes);
+          "a chunk of " + chunk.length() + " bytes is larger than " + maxChunkBytes);
     }
     requireDriver();
     try {
-      return link(peer).offer(header, payload);
+      return link(peer).offer(chunk);
     } catch (IllegalStateException e) {
       // The client may have been closed between the check and the offer.
       requireDriver();
@@ -151,7 +150,7 @@ final class AeronTransport implements Transport {
       waiting = false;
       for (int peer = 0; peer < links.length; peer++) {
         if (peer != rank()) {
-          links[peer].poll((header, payload) -> {}, 64);
+          links[peer].poll(chunk -> {}, 64);
           boolean lost = links[peer].isLost();
           said[peer] = said[peer] || links[peer].offerGoodbye();
           waiting |= !lost && (!said[peer] || plane.ownsDriver());

@@ -199,7 +199,7 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
             greeted[other] = greeted[other] || links[other].offerHello();
             if (!links[other].isGreeted()) {
               links[other].poll(
-                  (header, payload) -> {
+                  chunk -> {
                     throw new IllegalStateException("a chunk came before the hello");
                   },
                   1);

@@ -1,6 +1,7 @@
 package dev.bellows.parallelism.aeron;
 
-import dev.bellows.parallelism.ChunkHeader;
+import dev.bellows.parallelism.Chunk;
+import java.lang.foreign.MemorySegment;
 import org.agrona.DirectBuffer;
 import org.agrona.MutableDirectBuffer;
 
@@ -31,15 +32,15 @@ final class Packet {
     this.generation = generation;
   }
 
-  void write(
-      MutableDirectBuffer buffer, int at, long kind, long operation, long tensor, long offset) {
+  /// Writes the header of a packet of `kind`; the place of the payload is that of `chunk`.
+  void write(MutableDirectBuffer buffer, int at, long kind, Chunk chunk) {
     buffer.putLong(at, MAGIC);
     buffer.putLong(at + 8, runId);
     buffer.putLong(at + 16, generation);
     buffer.putLong(at + 24, kind);
-    buffer.putLong(at + 32, operation);
-    buffer.putLong(at + 40, tensor);
-    buffer.putLong(at + 48, offset);
+    buffer.putLong(at + 32, chunk.operation());
+    buffer.putLong(at + 40, chunk.tensor());
+    buffer.putLong(at + 48, chunk.offset());
     buffer.putLong(at + 56, 0);
   }
 
@@ -55,8 +56,14 @@ final class Packet {
     return buffer.getLong(at + 24);
   }
 
-  static ChunkHeader header(DirectBuffer buffer, int at) {
-    return new ChunkHeader(
-        buffer.getLong(at + 32), (int) buffer.getLong(at + 40), buffer.getLong(at + 48));
+  /// Sets `chunk` to what the packet of `length` bytes carries; `memory` is the whole of `buffer`.
+  static void read(DirectBuffer buffer, int at, int length, MemorySegment memory, Chunk chunk) {
+    chunk.set(
+        buffer.getLong(at + 32),
+        (int) buffer.getLong(at + 40),
+        buffer.getLong(at + 48),
+        memory,
+        at + HEADER_BYTES,
+        length - HEADER_BYTES);
   }
 }

@@ -3,7 +3,7 @@ package dev.bellows.parallelism.aeron;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.bellows.parallelism.ChunkHeader;
+import dev.bellows.parallelism.Chunk;
 import dev.bellows.parallelism.Collectives;
 import dev.bellows.parallelism.RankGroup;
 import dev.bellows.parallelism.Transport;
@@ -42,19 +42,20 @@ class StrangersTest {
           aeron.addExclusivePublication(channels.publication(1), channels.stream(0, 1));
       send(rogue, new Packet(4711, 2), 5);
       send(rogue, new Packet(4712, 3), 7);
-      while (!zero.offer(1, new ChunkHeader(1, 2, 3), MemorySegment.ofArray(new byte[] {9}))) {
+      MemorySegment nine = MemorySegment.ofArray(new byte[] {9});
+      while (!zero.offer(1, new Chunk().set(1, 2, 3, nine, 0, 1))) {
         Thread.sleep(1);
       }
-      List<ChunkHeader> received = new ArrayList<>();
+      List<String> received = new ArrayList<>();
       long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
       while (one.strangers() < 12 || received.isEmpty()) {
-        one.poll(0, (header, payload) -> received.add(header), 3);
+        one.poll(0, chunk -> received.add(chunk.toString()), 3);
         assertTrue(System.nanoTime() < deadline, one.strangers() + " strangers, " + received);
         Thread.sleep(1);
       }
       assertEquals(12, one.strangers());
       assertEquals(0, zero.strangers());
-      assertEquals(List.of(new ChunkHeader(1, 2, 3)), received);
+      assertEquals(List.of("1 bytes at 3 of tensor 2 of operation 1"), received);
       CompletableFuture<Void> barrier =
           CompletableFuture.runAsync(() -> new Collectives(one, (peer, waited) -> {}).barrier());
       new Collectives(zero, (peer, waited) -> {}).barrier();
@@ -69,7 +70,7 @@ class StrangersTest {
   private static void send(ExclusivePublication publication, Packet packet, int count)
       throws InterruptedException {
     UnsafeBuffer buffer = new UnsafeBuffer(new byte[Packet.HEADER_BYTES + 8]);
-    packet.write(buffer, 0, Packet.DATA, 1, 2, 3);
+    packet.write(buffer, 0, Packet.DATA, new Chunk().set(1, 2, 3, MemorySegment.NULL, 0, 8));
     for (int i = 0; i < count; i++) {
       while (publication.offer(buffer) < 0) {
         Thread.sleep(1);
