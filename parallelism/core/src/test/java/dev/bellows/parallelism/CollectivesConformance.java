@@ -449,8 +449,8 @@ public abstract class CollectivesConformance {
     assertTrue(message.contains(words), message);
   }
 
-  /// The virtual machine itself allocates a few hundred bytes now and then when it recompiles, so the quietest of some windows counts; what a
-  /// call allocates is in each of them.
+  /// Now and then a thread is charged a few hundred bytes once, at no operation in particular (seen, not explained; perhaps recompilation), so
+  /// the quietest of some windows counts; what a call allocates is in each of them.
   @Test
   void nothingIsAllocatedPerCall() throws Exception {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
