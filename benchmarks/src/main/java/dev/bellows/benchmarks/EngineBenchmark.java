@@ -91,7 +91,7 @@ final class EngineBenchmark {
 
   private LibtorchOptions choosePeer(
       SidePrecision precision, List<LibtorchCalibration.Candidate> candidates) throws IOException {
-    if (options.calibration == 0) {
+    if (options.calibration() == 0) {
       // What calibrations found: in bf16 libtorch's fused attention makes a step four times as
       // long.
       return LibtorchOptions.AS_SHIPPED
@@ -102,7 +102,7 @@ final class EngineBenchmark {
           .withFusedAdamW(true);
     }
     LibtorchCalibration calibration =
-        new LibtorchCalibration(starter::libtorch, options.calibration);
+        new LibtorchCalibration(starter::libtorch, options.calibration());
     LibtorchOptions best =
         calibration.best(precision, shape.takesIds(), Environment.instructionSets());
     candidates.addAll(calibration.measured());
@@ -142,12 +142,12 @@ final class EngineBenchmark {
     Map<Entrant, double[]> losses = new EnumMap<>(Entrant.class);
     Map<Entrant, List<SideProcess.Steps>> turns = new EnumMap<>(Entrant.class);
     sides.forEach((entrant, side) -> losses.put(entrant, side.steps(PARITY_STEPS).losses()));
-    sides.forEach((entrant, side) -> side.steps(options.warmup));
+    sides.forEach((entrant, side) -> side.steps(options.warmup()));
     for (int turn = 0; turn < options.alternations; turn++) {
       StringBuilder line = new StringBuilder("turn " + (turn + 1));
       sides.forEach(
           (entrant, side) -> {
-            SideProcess.Steps steps = side.steps(options.steps);
+            SideProcess.Steps steps = side.steps(options.steps());
             turns.computeIfAbsent(entrant, key -> new ArrayList<>()).add(steps);
             double median = EngineResult.median(steps.millis());
             line.append(String.format(Locale.ROOT, ", %s %.1f ms", entrant, median));
@@ -168,7 +168,7 @@ final class EngineBenchmark {
                     losses.get(entrant),
                     turns.get(entrant),
                     peaks.get(entrant),
-                    side.allocation(Math.max(1, options.steps)),
+                    side.allocation(Math.max(1, options.steps())),
                     side.productRate(options.rateMillis))));
     return new EngineResult(shape, results);
   }
@@ -178,9 +178,9 @@ final class EngineBenchmark {
         options.common.output.resolve(options.benchmark() + "-profile-" + precision + ".txt");
     List<String> own = options.bellowsArguments(precision, Optional.of(table.toString()));
     try (SideProcess ours = starter.bellows(List.of("-Xmx1g"), own)) {
-      ours.steps(options.warmup + PARITY_STEPS);
+      ours.steps(options.warmup() + PARITY_STEPS);
       ours.resetProfile();
-      ours.steps(options.steps);
+      ours.steps(options.steps());
     }
     out.println(
         "where our time goes in "

@@ -57,22 +57,19 @@ final class EngineOptions {
 
   @Option(
       names = "--steps",
-      defaultValue = "4",
-      description = "steps of a turn (default ${DEFAULT-VALUE})")
-  int steps;
+      description = "steps of a turn (default 4; mlp, whose steps are short: 20)")
+  private Integer steps;
 
   @Option(
       names = "--warmup",
-      defaultValue = "10",
-      description = "steps of each side before the first turn (default ${DEFAULT-VALUE})")
-  int warmup;
+      description =
+          "steps of each side before the first turn (default 10; mlp, whose steps are short: 100)")
+  private Integer warmup;
 
   @Option(
       names = "--calibration",
-      defaultValue = "3",
-      description =
-          "steps to judge a setting of libtorch; 0: no calibration (default ${DEFAULT-VALUE})")
-  int calibration;
+      description = "steps to judge a setting of libtorch; 0: no calibration (default 3; mlp: 20)")
+  private Integer calibration;
 
   @Option(
       names = "--kernels",
@@ -109,6 +106,25 @@ final class EngineOptions {
   /// `engine` or `mlp`.
   String benchmark() {
     return benchmark;
+  }
+
+  /// Steps of a turn.
+  int steps() {
+    return orDefault(steps, 4, 20);
+  }
+
+  /// Steps of each side before the first turn.
+  int warmup() {
+    return orDefault(warmup, 10, 100);
+  }
+
+  /// Steps to judge a setting of libtorch, 0 for no calibration.
+  int calibration() {
+    return orDefault(calibration, 3, 20);
+  }
+
+  private int orDefault(Integer asked, int engine, int mlp) {
+    return asked != null ? asked : benchmark.equals("mlp") ? mlp : engine;
   }
 
   ModelShape modelShape() {

@@ -36,8 +36,8 @@ record EngineRecord(
     record.put("flopsPerStep", result.shape().flopsPerStep());
     record.put("threads", options.common.threads);
     record.put("seed", options.common.seed);
-    record.put("stepsPerTurn", options.steps);
-    record.put("warmupSteps", options.warmup);
+    record.put("stepsPerTurn", options.steps());
+    record.put("warmupSteps", options.warmup());
     Map<String, Object> sides = new LinkedHashMap<>();
     result
         .sides()

@@ -47,6 +47,18 @@ public record Block(String tensor, long[] start, long[] extent) {
     return new Block(tensor.name(), start, extent);
   }
 
+  /// Rows `from` (included) to `to` (excluded) of this block along dim 0, counted from its first; of a scalar itself.
+  Block part(long from, long to) {
+    if (rank() == 0) {
+      return this;
+    }
+    long[] first = start.clone();
+    long[] size = extent.clone();
+    first[0] += from;
+    size[0] = to - from;
+    return new Block(tensor, first, size);
+  }
+
   @Override
   public long[] start() {
     return start.clone();

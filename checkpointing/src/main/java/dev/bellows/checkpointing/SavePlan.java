@@ -1,6 +1,7 @@
 package dev.bellows.checkpointing;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,53 +20,77 @@ public final class SavePlan {
     check();
   }
 
-  /// A plan for state that every writer holds whole. The tensors' bytes, laid end to end, are cut into `writers` equal runs; a cut inside
-  /// a tensor moves to the nearest border of its dim 0. A pure function of its arguments.
+  /// A plan for state that every writer holds whole, see [#share].
   public static SavePlan balance(List<LogicalTensor> tensors, int writers) {
     if (writers < 1) {
       throw new IllegalArgumentException("a save needs at least one writer, not " + writers);
     }
-    long total = 0;
-    for (LogicalTensor tensor : tensors) {
-      total = Math.addExact(total, tensor.bytes());
+    List<Block> whole = tensors.stream().map(Block::whole).toList();
+    return share(tensors, Collections.nCopies(writers, whole));
+  }
+
+  /// A plan for state of which `held` says, for each writer, what it has in memory; two blocks of one tensor are equal or apart. What several writers
+  /// hold is shared among them: the bytes of all blocks that the same writers hold, laid end to end, are cut into equal runs, and a cut inside a
+  /// block moves to the nearest border of its dim 0. A pure function of its arguments. Errors: as [#of].
+  public static SavePlan share(List<LogicalTensor> tensors, List<List<Block>> held) {
+    Map<Block, List<Integer>> holders = new LinkedHashMap<>();
+    for (int writer = 0; writer < held.size(); writer++) {
+      for (Block block : held.get(writer)) {
+        holders.computeIfAbsent(block, first -> new ArrayList<>()).add(writer);
+      }
     }
+    Map<List<Integer>, List<Block>> alike = new LinkedHashMap<>();
+    holders.forEach(
+        (block, writers) -> alike.computeIfAbsent(writers, first -> new ArrayList<>()).add(block));
     List<List<Block>> plan = new ArrayList<>();
-    for (int writer = 0; writer < writers; writer++) {
-      plan.add(new ArrayList<>());
-    }
-    long before = 0;
-    for (LogicalTensor tensor : tensors) {
-      cut(tensor, before, total, plan);
-      before += tensor.bytes();
-    }
+    held.forEach(writer -> plan.add(new ArrayList<>()));
+    Map<String, LogicalTensor> names = byName(tensors);
+    alike.forEach(
+        (writers, blocks) -> deal(names, blocks, writers.stream().map(plan::get).toList()));
     return new SavePlan(tensors, plan);
   }
 
-  /// Deals `tensor`, which starts at byte `before` of `total`, to the writers.
-  private static void cut(LogicalTensor tensor, long before, long total, List<List<Block>> plan) {
-    int writers = plan.size();
-    if (tensor.bytes() == 0) {
-      plan.getFirst().add(Block.whole(tensor));
+  /// Shares `blocks` out to `writers`.
+  private static void deal(
+      Map<String, LogicalTensor> names, List<Block> blocks, List<List<Block>> writers) {
+    long[] bytes = new long[blocks.size()];
+    long total = 0;
+    for (int i = 0; i < bytes.length; i++) {
+      LogicalTensor tensor = names.get(blocks.get(i).tensor());
+      bytes[i] = tensor == null ? 0 : blocks.get(i).elements() * tensor.dtype().bytes();
+      total = Math.addExact(total, bytes[i]);
+    }
+    long before = 0;
+    for (int i = 0; i < bytes.length; i++) {
+      cut(blocks.get(i), bytes[i], before, total, writers);
+      before += bytes[i];
+    }
+  }
+
+  /// Deals `block` of `bytes` bytes, which starts at byte `before` of `total`, to `writers`.
+  private static void cut(
+      Block block, long bytes, long before, long total, List<List<Block>> writers) {
+    if (bytes == 0) {
+      writers.getFirst().add(block);
       return;
     }
-    boolean divisible = tensor.shape().rank() > 0;
-    long rows = divisible ? tensor.shape().dim(0) : 1;
-    long row = tensor.bytes() / rows;
+    long rows = block.rank() == 0 ? 1 : block.extent(0);
+    long row = bytes / rows;
     long from = 0;
-    for (int writer = 0; writer < writers && from < rows; writer++) {
-      long border = share(total, writer + 1, writers);
+    for (int writer = 0; writer < writers.size() && from < rows; writer++) {
+      long border = border(total, writer + 1, writers.size());
       long to =
-          writer == writers - 1
+          writer == writers.size() - 1
               ? rows
               : Math.clamp(Math.ceilDiv(2 * (border - before) - row, 2 * row), from, rows);
       if (to > from) {
-        plan.get(writer).add(divisible ? Block.rows(tensor, from, to) : Block.whole(tensor));
+        writers.get(writer).add(block.part(from, to));
         from = to;
       }
     }
   }
 
-  private static long share(long total, int writer, int writers) {
+  private static long border(long total, int writer, int writers) {
     return total / writers * writer + total % writers * writer / writers;
   }
 

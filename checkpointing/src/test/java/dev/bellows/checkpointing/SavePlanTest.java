@@ -65,6 +65,33 @@ class SavePlanTest {
     SavePlan.balance(List.of(), 3);
   }
 
+  /// Two columns of ranks hold a half of a matrix each, and everyone a vector: each rank writes a part of what it holds, and all write as much.
+  @Test
+  void splitStateIsSharedAmongItsHolders() {
+    LogicalTensor matrix = TestState.tensor("w", DType.F32, 40, 6);
+    LogicalTensor vector = TestState.tensor("b", DType.F32, 40);
+    List<Block> halves =
+        List.of(
+            new Block("w", new long[] {0, 0}, new long[] {40, 2}),
+            new Block("w", new long[] {0, 2}, new long[] {40, 4}));
+    List<List<Block>> held = new ArrayList<>();
+    for (int rank = 0; rank < 8; rank++) {
+      held.add(List.of(halves.get(rank % 2), Block.whole(vector)));
+    }
+    SavePlan plan = SavePlan.share(List.of(matrix, vector), held);
+    for (int rank = 0; rank < 8; rank++) {
+      long columns = halves.get(rank % 2).extent(1);
+      assertEquals(
+          List.of(
+              new Block("w", new long[] {rank / 2 * 10, rank % 2 * 2}, new long[] {10, columns}),
+              new Block("b", new long[] {rank * 5}, new long[] {5})),
+          plan.blocks(rank));
+    }
+    List<List<Block>> gap = List.of(List.of(halves.get(0), Block.whole(vector)));
+    assertThrows(
+        IllegalArgumentException.class, () -> SavePlan.share(List.of(matrix, vector), gap));
+  }
+
   /// The sweep against a count of each single element.
   @Test
   void coverageAgreesWithCounting() {

@@ -10,15 +10,15 @@ package dev.bellows.tensor.cpu;
 /// @param tileColumns columns of one tile
 record TileGrid(int rows, int columns, int tileRows, int tileColumns) {
   /// Version of the tile configuration, part of the backend's fingerprint.
-  static final int VERSION = 2;
+  static final int VERSION = 3;
 
   /// Operations below which one more tile costs more than it brings: about 50 µs of one core.
   private static final double TILE_FLOPS = 8e6;
 
-  private static final int TILES = 16;
+  private static final int TILES = 32;
 
   /// Columns that a tile keeps if it can: narrower ones read too much of the other operand for what they compute.
-  private static final int PANEL = 384;
+  private static final int PANEL = 128;
 
   private static final int LEAST_ROWS = 64;
   private static final int LEAST_COLUMNS = 64;
