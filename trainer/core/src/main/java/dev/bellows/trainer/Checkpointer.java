@@ -47,6 +47,7 @@ final class Checkpointer implements AutoCloseable {
       Membership membership,
       CoordinatorLink link,
       TrainingState state,
+      SavePlan plan,
       LossScaler scaler) {
     this.spec = spec;
     this.config = config;
@@ -55,7 +56,7 @@ final class Checkpointer implements AutoCloseable {
     this.folder = RunFolder.of(spec.folder());
     this.state = state;
     this.scaler = scaler;
-    this.plan = SavePlan.balance(state.logical(), membership.members().size());
+    this.plan = plan;
     this.writer =
         Executors.newSingleThreadExecutor(
             Thread.ofPlatform()

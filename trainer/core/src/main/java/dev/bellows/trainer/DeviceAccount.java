@@ -15,7 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/// The one accounting of a worker's device bytes, behind [MemoryPlan] and [ParallelPlan]: from shapes, without memory.
+/// The accounting of a worker's device bytes behind [ParallelPlan]: from shapes, without memory.
 ///
 /// Under ZeRO the bytes are those of the data rank that holds most, category by category. What ZeRO-2 and ZeRO-3 do not hold whole at any time, they hold
 /// for one unit of layers (gradients), or for two (weights: the one in use and the next).

@@ -2,25 +2,21 @@ package dev.bellows.trainer;
 
 import dev.bellows.nn.GradientSink;
 import dev.bellows.nn.Parameter;
-import dev.bellows.nn.ParameterStore;
 import dev.bellows.nn.StepBatch;
 import dev.bellows.optimizers.GradientClipping;
 import dev.bellows.optimizers.LossScaler;
-import dev.bellows.optimizers.Optimizer;
 import dev.bellows.optimizers.Schedule;
-import dev.bellows.parallelism.GradientReducer;
 import dev.bellows.tensor.Backend;
 import java.util.List;
 
 /// Updates all weights at the end of the batch: reduce over ranks, vote, clip by the global norm, one optimizer step. The only caller of
-/// [Optimizer#step]. Under a loss scale the step is left out when a gradient overflowed, on all ranks alike; the optimizer then counts one step less than
+/// [ModelPart#update]. Under a loss scale the step is left out when a gradient overflowed, on all ranks alike; the optimizer then counts one step less than
 /// the run.
 final class EndOfBatchSink implements GradientSink {
   private final Backend backend;
-  private final ParameterStore store;
-  private final GradientReducer reducer;
+  private final ModelPart part;
   private final StepVote vote;
-  private final Optimizer optimizer;
+  private final boolean reportsLosses;
   private final Schedule schedule;
   private final double clip;
   private final LossScaler scaler;
@@ -31,20 +27,19 @@ final class EndOfBatchSink implements GradientSink {
   private int waitingFor;
   private StepRecord record;
 
+  /// `reportsLosses`: of the ranks that compute the same losses, this one tells them.
   EndOfBatchSink(
       Backend backend,
-      ParameterStore store,
-      GradientReducer reducer,
+      ModelPart part,
       StepVote vote,
-      Optimizer optimizer,
+      boolean reportsLosses,
       Schedule schedule,
       double clip,
       LossScaler scaler) {
     this.backend = backend;
-    this.store = store;
-    this.reducer = reducer;
+    this.part = part;
     this.vote = vote;
-    this.optimizer = optimizer;
+    this.reportsLosses = reportsLosses;
     this.schedule = schedule;
     this.clip = clip;
     this.scaler = scaler;
@@ -60,15 +55,17 @@ final class EndOfBatchSink implements GradientSink {
     this.step = step;
     this.lossScale = lossScale;
     this.dataSeconds = dataSeconds;
-    waitingFor = store.parameters().size();
+    waitingFor = part.parameterCount();
     record = null;
     vote.setStop(stop);
   }
 
   @Override
   public void endGroup(int group, double lossSum) {
-    vote.setLoss(group, lossSum);
-    reducer.endGroup(group);
+    if (reportsLosses) {
+      vote.setLoss(group, lossSum);
+    }
+    part.endGroup(group);
   }
 
   @Override
@@ -83,33 +80,20 @@ final class EndOfBatchSink implements GradientSink {
 
   private void update() {
     long start = System.nanoTime();
-    reducer.reduce();
+    part.reduce();
     double communication = (System.nanoTime() - start) / 1e9;
-    store.combineUses();
     vote.setTimes(dataSeconds, communication);
     vote.setMemoryPeak(backend.memory().peak());
     double lossFactor = scaler.scale();
-    double squaredNorm = squaredNorm() / (lossFactor * lossFactor);
+    double squaredNorm = part.squaredNorm() / (lossFactor * lossFactor);
     double learningRate = schedule.at(step - 1);
     record = vote.exchange(step, squaredNorm, lossScale, learningRate, scaler.canBackOff());
     // All ranks hold the same norm, so all skip or none does.
     scaler.record(!record.skipped());
     if (!record.skipped()) {
       double scale = clip > 0 ? GradientClipping.scale(squaredNorm, clip) : 1;
-      optimizer.step(step - scaler.skipped(), learningRate, scale / lossFactor);
+      part.update(step - scaler.skipped(), learningRate, scale / lossFactor);
     }
-  }
-
-  /// Of what is trained, scaled as the gradients are.
-  private double squaredNorm() {
-    double sum = 0;
-    List<Parameter> parameters = store.parameters();
-    for (int i = 0; i < parameters.size(); i++) {
-      if (!optimizer.treatment(i).frozen()) {
-        sum += backend.squaredNorm(parameters.get(i).gradient());
-      }
-    }
-    return sum;
   }
 
   /// The record of the step that [#begin] began, once every parameter was ready.

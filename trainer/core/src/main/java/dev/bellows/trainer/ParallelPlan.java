@@ -16,16 +16,20 @@ import dev.bellows.trainer.config.ParallelSection;
 import dev.bellows.trainer.config.RunConfig;
 import dev.bellows.trainer.control.BellowsException;
 import dev.bellows.trainer.control.ErrorCategory;
+import dev.bellows.trainer.control.MemoryNeed;
 import dev.bellows.trainer.data.SampleLayout;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /// How a run's workers would share its model, and what that costs each of them: bytes, traffic, time. From shapes alone; allocates nothing and needs no
 /// worker. Immutable.
 public final class ParallelPlan {
+  /// A pair of streams to one peer: three terms each way, as the transport sizes them.
+  private static final long SHARED_PER_PEER = 2 * 3 * (4L << 20);
+
   private final RunConfig config;
   private final Mesh mesh;
   private final UnitCosts costs;
@@ -67,25 +71,25 @@ public final class ParallelPlan {
   /// Refuses a configuration that [#of] may plan but that no worker can train yet. Errors: [BellowsException] of category CONFIGURATION.
   static void checkTrainable(RunConfig config) {
     ParallelSection parallel = config.parallel();
-    String unbuilt =
-        Stream.of(
-                unbuilt("pipeline", parallel.pipeline(), 1),
-                unbuilt("context", parallel.context(), 1),
-                unbuilt("tensor", parallel.tensor(), 1),
-                unbuilt("expert", parallel.expert(), 1),
-                unbuilt("zero", parallel.zero(), 0))
-            .flatMap(Optional::stream)
-            .collect(Collectors.joining(" with "));
-    if (!unbuilt.isEmpty()) {
-      throw refused(
-          unbuilt
-              + " is planned by `bellows plan` but cannot be trained yet; pipeline, context, tensor"
-              + " and expert must be 1 and zero must be 0");
-    }
+    checkBuilt(parallel.context() > 1, "context", parallel.context(), "it must be 1");
+    checkBuilt(parallel.expert() > 1, "expert", parallel.expert(), "it must be 1");
+    checkBuilt(
+        parallel.zero() > 0 && parallel.pipeline() * parallel.tensor() > 1,
+        "zero",
+        parallel.zero(),
+        "together with pipeline or tensor above 1 it must be 0");
   }
 
-  private static Optional<String> unbuilt(String key, int value, int built) {
-    return value == built ? Optional.empty() : Optional.of("parallel." + key + " " + value);
+  private static void checkBuilt(boolean unbuilt, String key, int value, String valid) {
+    if (unbuilt) {
+      throw refused(
+          "parallel."
+              + key
+              + " "
+              + value
+              + " is planned by `bellows plan` but cannot be trained yet; "
+              + valid);
+    }
   }
 
   private ScheduleKind kind() {
@@ -208,6 +212,29 @@ public final class ParallelPlan {
             .toList();
     return new DeviceAccount(config, updates, parts)
         .bytes(zero, mesh.data(), activations(stage, tensorRank));
+  }
+
+  /// What a worker at `site` needs: the device bytes of the one that holds most, for it learns its rank only after it has registered.
+  public MemoryNeed memoryNeed(WorkerSite site) {
+    DeviceBytes device = mostBytes();
+    return new MemoryNeed(
+        site.heapBytes(),
+        device.parameters() + device.operands(),
+        device.gradients() + device.partialSums(),
+        device.optimizer() + device.workspace(),
+        device.activations(),
+        SHARED_PER_PEER * (mesh.worldSize() - 1),
+        site.limitBytes());
+  }
+
+  private DeviceBytes mostBytes() {
+    List<DeviceBytes> workers = new ArrayList<>();
+    for (int stage = 0; stage < mesh.pipeline(); stage++) {
+      for (int tensor = 0; tensor < mesh.tensor(); tensor++) {
+        workers.add(bytes(stage, tensor, config.parallel().zero()));
+      }
+    }
+    return Collections.max(workers, Comparator.comparingLong(DeviceBytes::total));
   }
 
   /// Bytes saved for backward at the schedule's peak.

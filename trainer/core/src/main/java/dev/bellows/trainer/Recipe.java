@@ -22,14 +22,18 @@ import java.util.List;
 final class Recipe {
   private Recipe() {}
 
+  /// The optimizer of what `store` has placed.
   static Optimizer optimizer(UpdatePlan plan, Backend backend, ParameterStore store) {
     List<ParameterSpan> spans = new ArrayList<>();
     List<Treatment> treatments = new ArrayList<>();
-    for (UpdatePlan.Entry entry : plan.entries()) {
-      Parameter parameter = entry.parameter();
+    for (Parameter parameter : store.parameters()) {
+      UpdatePlan.Entry entry = plan.entry(parameter);
       spans.add(
           new ParameterSpan(
-              parameter.name(), parameter.shape(), store.offset(spans.size()), entry.decayed()));
+              parameter.name(),
+              parameter.localShape(),
+              store.offset(spans.size()),
+              entry.decayed()));
       treatments.add(entry.treatment());
     }
     return new Optimizer(backend, spans, treatments, store.values(), store.primaryGradients());

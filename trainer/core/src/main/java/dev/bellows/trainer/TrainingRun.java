@@ -174,7 +174,11 @@ public final class TrainingRun {
             + batch.microBatchesPerGroup()
             + " micro-batches × "
             + batch.micro();
-    WorkerSite nowhere = new WorkerSite(0, 0, "", "", "", 0, Long.MAX_VALUE);
+    long parameterCount =
+        model.parameters().stream()
+            .filter(parameter -> !parameter.isTied())
+            .mapToLong(parameter -> parameter.shape().elements())
+            .sum();
     return new RunHeadline(
         config.run().name(),
         ConfigLoader.sha256(config),
@@ -182,7 +186,7 @@ public final class TrainingRun {
         options.versions(),
         workers.description(),
         model.toString(),
-        MemoryPlan.of(config, model, nowhere).parameterCount(),
+        parameterCount,
         batchLine,
         rows,
         resume.step(),

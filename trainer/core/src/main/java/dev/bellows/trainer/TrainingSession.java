@@ -1,23 +1,17 @@
 package dev.bellows.trainer;
 
 import dev.bellows.checkpointing.Manifest;
-import dev.bellows.nn.Backpropagation;
-import dev.bellows.nn.Evaluator;
+import dev.bellows.nn.GradientEstimator;
 import dev.bellows.nn.Model;
-import dev.bellows.nn.ParameterStore;
 import dev.bellows.nn.Precision;
-import dev.bellows.nn.SavedTensors;
-import dev.bellows.nn.WeightGradient;
 import dev.bellows.optimizers.LossScaler;
-import dev.bellows.optimizers.Optimizer;
-import dev.bellows.parallelism.BatchTree;
 import dev.bellows.parallelism.Collectives;
-import dev.bellows.parallelism.GradientReducer;
 import dev.bellows.parallelism.PeerLostException;
 import dev.bellows.parallelism.Transport;
 import dev.bellows.parallelism.TransportProvider;
 import dev.bellows.parallelism.TransportProvider.Peer;
 import dev.bellows.parallelism.TransportProvider.TransportOptions;
+import dev.bellows.parallelism.tensor.CollectiveTensorGroup;
 import dev.bellows.storage.FileStore;
 import dev.bellows.tensor.Backend;
 import dev.bellows.trainer.config.RunConfig;
@@ -34,8 +28,6 @@ import dev.bellows.trainer.data.StepLoader;
 import dev.bellows.trainer.data.ValidationLoader;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.LongConsumer;
@@ -55,7 +47,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
   private final CoordinatorLink link;
   private final WorkerLog log;
   private final LossScaler scaler;
-  private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+  private final Resources owned = new Resources();
 
   private final StepLoader loader;
   private final Validation periodic;
@@ -74,6 +66,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
       Backend backend,
       DataSplits data,
       Model model,
+      ParallelPlan parallel,
       WorkerLog log) {
     this.spec = spec;
     this.log = log;
@@ -83,60 +76,49 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     this.scaler = Recipe.lossScaler(config);
     boolean built = false;
     try {
-      int rank = membership.rank();
-      int world = membership.members().size();
       Transport transport = own(connect(network));
-      Collectives collectives =
+      Collectives world =
           new Collectives(transport, (peer, waited) -> check(transport, peer, waited));
-      BatchTree tree = new BatchTree(config.batch().groups(), world);
-      ParameterStore store =
-          own(new ParameterStore(backend, model.parameters(), precision(backend)));
-      UpdatePlan updates = UpdatePlan.of(config.optimizer(), model.parameters());
-      Optimizer optimizer = own(Recipe.optimizer(updates, backend, store));
-      GradientReducer reducer =
+      RankGroups groups = RankGroups.of(config.mesh(), world);
+      PartPlan plan =
+          new PartPlan(
+              config,
+              parallel,
+              model,
+              UpdatePlan.of(config.optimizer(), model.parameters()),
+              backend,
+              precision(backend),
+              groups,
+              new CollectiveTensorGroup(groups.tensor(), config.parallel().sequence()));
+      ModelPart part = own(plan.build());
+      resumeStep = initialiseOrRestore(part);
+      checkpointer =
           own(
-              new GradientReducer(
-                  backend, store, tree, rank, collectives, Recipe.reduction(config)));
-      TrainingState state = new TrainingState(store, optimizer);
-      resumeStep = initialiseOrRestore(store, state);
-      checkpointer = own(new Checkpointer(spec, config, membership, link, state, scaler));
+              new Checkpointer(
+                  spec,
+                  config,
+                  membership,
+                  link,
+                  part.state(),
+                  part.state().savePlan(world),
+                  scaler));
       SampleOrder order = new SampleOrder(config.seed(), data.train().samples());
       loader =
-          own(
-              new StepLoader(
-                  data.train(),
-                  order,
-                  config.batch(),
-                  tree.firstGroup(rank),
-                  tree.endGroup(rank),
-                  backend));
-      Evaluator evaluator = new Evaluator(backend, model);
+          own(new StepLoader(data.train(), order, config.batch(), part.groups(), backend));
       periodic =
           new Validation(
-              evaluator,
-              own(validationLoader(data, backend, config.evaluate().samples())),
-              collectives);
-      complete = new Validation(evaluator, own(validationLoader(data, backend, 0)), collectives);
-      StepVote vote = new StepVote(collectives, config.batch().groups());
+              part, own(validationLoader(data, backend, config.evaluate().samples())), groups);
+      complete = new Validation(part, own(validationLoader(data, backend, 0)), groups);
       EndOfBatchSink sink =
           new EndOfBatchSink(
               backend,
-              store,
-              reducer,
-              vote,
-              optimizer,
+              part,
+              new StepVote(world, config.batch().groups()),
+              groups.reportsLosses(),
               Recipe.schedule(config),
               config.optimizer().clip(),
               scaler);
-      Backpropagation estimator =
-          new Backpropagation(
-              backend,
-              model,
-              store,
-              SavedTensors.keep(),
-              WeightGradient.EXACT,
-              config.model().loss(),
-              config.seed());
+      GradientEstimator estimator = part.estimator();
       loop = new TrainLoop(loader, estimator, sink, this);
       built = true;
     } finally {
@@ -175,19 +157,19 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
   }
 
   private <T extends AutoCloseable> T own(T resource) {
-    owned.push(resource);
-    return resource;
+    return owned.own(resource);
   }
 
   /// Gives the parameters and optimizer states their first values. Returns the steps that are behind them.
-  private long initialiseOrRestore(ParameterStore store, TrainingState state) {
+  private long initialiseOrRestore(ModelPart part) {
     if (membership.resumeFrom().isEmpty()) {
-      store.initialise(config.seed());
+      part.initialise(config.seed());
       return 0;
     }
     try {
       FileStore files = RunFolder.of(spec.folder()).store();
-      state.restore(files, membership.resumeFrom());
+      part.state().restore(files, membership.resumeFrom());
+      part.restored();
       Manifest manifest = Manifest.read(files, membership.resumeFrom());
       LossScaleState.restore(manifest.trainer(), scaler);
       return manifest.step();
@@ -316,23 +298,9 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
         new Finished(spec.runId(), membership.generation(), membership.rank(), step, stopped));
   }
 
-  /// Releases everything in reverse order. The first error is thrown, the others are attached to it.
+  /// Releases everything.
   @Override
   public void close() {
-    RuntimeException failure = null;
-    while (!owned.isEmpty()) {
-      try {
-        owned.pop().close();
-      } catch (Exception e) {
-        if (failure == null) {
-          failure = e instanceof RuntimeException runtime ? runtime : new IllegalStateException(e);
-        } else {
-          failure.addSuppressed(e);
-        }
-      }
-    }
-    if (failure != null) {
-      throw failure;
-    }
+    owned.close();
   }
 }

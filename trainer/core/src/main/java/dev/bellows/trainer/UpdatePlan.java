@@ -147,6 +147,14 @@ record UpdatePlan(List<Entry> entries) {
         ErrorCategory.CONFIGURATION, "optimizer.groups has the pattern " + group.match() + reason);
   }
 
+  /// How `parameter`, which owns a value, is updated.
+  Entry entry(Parameter parameter) {
+    return entries.stream()
+        .filter(entry -> entry.parameter() == parameter)
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException(parameter + " is not of this model"));
+  }
+
   /// The tensors of a checkpoint under this plan, without any memory: what the driver knows.
   List<LogicalTensor> logical() {
     List<LogicalTensor> all = new ArrayList<>();

@@ -18,6 +18,7 @@ import dev.bellows.trainer.control.ControlMessage.Register;
 import dev.bellows.trainer.control.CoordinatorLink;
 import dev.bellows.trainer.control.ErrorCategory;
 import dev.bellows.trainer.control.Member;
+import dev.bellows.trainer.control.MemoryNeed;
 import dev.bellows.trainer.control.RunEndedException;
 import dev.bellows.trainer.data.DataException;
 import dev.bellows.trainer.data.DataSplits;
@@ -77,13 +78,13 @@ public final class Worker {
             config.backend().name(), BackendOptions.threads(config.workers().threads()))) {
       DataSplits data = DataSplits.open(config);
       Model model = models.create(config.model(), data.train().layout());
-      MemoryPlan memory = MemoryPlan.of(config, model, site);
+      ParallelPlan parallel = ParallelPlan.of(config, models, data.train().layout());
       Membership membership =
-          link.join(registration(backend, memory, endpoint), config.workers().startTimeout());
+          link.join(registration(backend, parallel.memoryNeed(site), endpoint), config.workers().startTimeout());
       generation = membership.generation();
       rank = membership.rank();
       try (WorkerLog log = new WorkerLog(RunFolder.of(spec.folder()), generation, rank)) {
-        train(membership, link, backend, data, model, log);
+        train(membership, link, backend, data, model, parallel, log);
       }
     }
   }
@@ -94,6 +95,7 @@ public final class Worker {
       Backend backend,
       DataSplits data,
       Model model,
+      ParallelPlan parallel,
       WorkerLog log) {
     log.line(
         membership.members().get(rank).describe()
@@ -102,7 +104,8 @@ public final class Worker {
             + ", "
             + backend.description());
     try (TrainingSession session =
-        new TrainingSession(spec, config, membership, link, network, backend, data, model, log)) {
+        new TrainingSession(
+            spec, config, membership, link, network, backend, data, model, parallel, log)) {
       session.run(completed -> step = completed);
       log.line("done at step " + step);
     } catch (RuntimeException | Error e) {
@@ -111,7 +114,7 @@ public final class Worker {
     }
   }
 
-  private Register registration(Backend backend, MemoryPlan memory, ControlEndpoint endpoint) {
+  private Register registration(Backend backend, MemoryNeed need, ControlEndpoint endpoint) {
     Member self =
         new Member(
             -1,
@@ -128,7 +131,7 @@ public final class Worker {
         Runtime.getRuntime().availableProcessors(),
         backend.fingerprint(),
         backend.description(),
-        memory.need(),
+        need,
         RunFolder.of(spec.folder()).readNonce());
   }
 

@@ -180,6 +180,29 @@ record LocalRun(
     }
   }
 
+  /// What of two runs of `step` steps is further apart than `tolerance`: losses and norms by their own size, tensors by their largest element.
+  static List<String> apart(Ended first, Ended second, long step, double tolerance) {
+    List<String> apart = new ArrayList<>();
+    for (int i = 0; i < first.history().losses().size(); i++) {
+      double a = first.history().losses().get(i);
+      double b = second.history().losses().get(i);
+      if (!(Math.abs(a - b) <= tolerance * Math.abs(a))) {
+        apart.add("step " + (i + 1) + ": loss " + a + " and " + b);
+      }
+    }
+    try (CheckpointReader a =
+            CheckpointReader.open(store(first.folder()), stepFolder(first.folder(), step));
+        CheckpointReader b =
+            CheckpointReader.open(store(second.folder()), stepFolder(second.folder(), step))) {
+      for (CheckpointDiff.TensorDifference tensor : CheckpointDiff.diff(a, b).tensors()) {
+        System.err.println(tensor);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return apart;
+  }
+
   private static FileStore store(Path path) throws IOException {
     return FileStores.forPath(path.toString());
   }

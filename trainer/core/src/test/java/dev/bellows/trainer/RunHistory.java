@@ -12,11 +12,13 @@ import java.util.List;
 /// What a run's `metrics.jsonl` tells. Doubles have all their bits there, so equal texts are equal bits.
 ///
 /// @param steps one text for each step event in the file's order: number, loss, gradient norm, learning rate
+/// @param losses of the step events
 /// @param evaluations one text for each evaluation: step, loss, accuracy, rows
 /// @param events names of all events
-record RunHistory(List<String> steps, List<String> evaluations, List<String> events) {
+record RunHistory(
+    List<String> steps, List<Double> losses, List<String> evaluations, List<String> events) {
   static RunHistory read(Path file) {
-    RunHistory history = new RunHistory(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+    RunHistory history = new RunHistory(new ArrayList<>(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
     try {
       for (String line : Files.readAllLines(file)) {
         history.add(new ObjectMapper().readTree(line));
@@ -31,8 +33,10 @@ record RunHistory(List<String> steps, List<String> evaluations, List<String> eve
     String event = line.get("event").asText();
     events.add(event);
     switch (event) {
-      case "step" ->
-          steps.add(fields(line, "step", "loss", "grad_norm", "learning_rate", "samples"));
+      case "step" -> {
+        steps.add(fields(line, "step", "loss", "grad_norm", "learning_rate", "samples"));
+        losses.add(line.get("loss").asDouble());
+      }
       case "evaluation" -> evaluations.add(fields(line, "step", "loss", "accuracy", "rows"));
       default -> {}
     }

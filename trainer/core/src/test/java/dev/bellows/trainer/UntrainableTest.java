@@ -42,22 +42,26 @@ class UntrainableTest {
   }
 
   @Test
-  void everyDegreeButData() {
-    String rest =
-        " is planned by `bellows plan` but cannot be trained yet; pipeline, context, tensor and"
-            + " expert must be 1 and zero must be 0";
-    assertEquals("parallel.tensor 2" + rest, refusal("workers=2", "parallel.tensor=2"));
-    assertEquals("parallel.context 2" + rest, refusal("workers=2", "parallel.context=2"));
-    assertEquals("parallel.zero 1" + rest, refusal("workers=2", "parallel.zero=1"));
+  void whatNoWorkerCanTrainYet() {
+    String rest = " is planned by `bellows plan` but cannot be trained yet; ";
     assertEquals(
-        "parallel.pipeline 2 with parallel.zero 3" + rest,
-        refusal("workers=2", "parallel={pipeline: 2, zero: 3}"));
+        "parallel.context 2" + rest + "it must be 1", refusal("workers=2", "parallel.context=2"));
+    assertEquals(
+        "parallel.expert 2" + rest + "it must be 1", refusal("workers=2", "parallel.expert=2"));
+    assertEquals(
+        "parallel.zero 3" + rest + "together with pipeline or tensor above 1 it must be 0",
+        refusal("workers=4", "parallel={tensor: 2, zero: 3}"));
   }
 
   @Test
-  void dataCanBeTrained() {
+  void whatCanBeTrained() {
     for (String override :
-        List.of("parallel.data=2", "parallel.data=0", "parallel.schedule=gpipe")) {
+        List.of(
+            "parallel.data=2",
+            "parallel.data=0",
+            "parallel.tensor=2",
+            "parallel.pipeline=2",
+            "parallel.zero=3")) {
       ParallelPlan.checkTrainable(
           LocalRun.gpt(folder.resolve("run")).with("workers=2", override).config());
     }

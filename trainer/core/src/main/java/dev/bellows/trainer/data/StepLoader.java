@@ -4,13 +4,15 @@ import dev.bellows.nn.StepBatch;
 import dev.bellows.tensor.Backend;
 import dev.bellows.trainer.config.BatchSection;
 import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
-/// Brings each step's samples of a range of groups to the backend, and reads the next step ahead on one background thread.
+/// Brings each step's samples of some groups to the backend, and reads the next step ahead on one background thread.
 ///
 /// Step `s` consumes the positions [s · global, (s + 1) · global); group `g` holds the g-th of `groups` equal parts, its micro-batches in
 /// order. Two host buffers of this rank's samples alternate, so the batch of a step is valid until the next [#load].
@@ -23,8 +25,7 @@ public final class StepLoader implements AutoCloseable {
   private final Dataset dataset;
   private final SampleOrder order;
   private final BatchSection batch;
-  private final int firstGroup;
-  private final int endGroup;
+  private final int[] groups;
   private final Backend backend;
   private final Arena arena = Arena.ofShared();
   private final ExecutorService thread;
@@ -34,39 +35,43 @@ public final class StepLoader implements AutoCloseable {
   private Future<?> reading;
   private long waitNanos;
 
-  /// A loader for the groups [firstGroup, endGroup) of every step, uploading to `backend`, which is borrowed.
+  /// A loader for these groups of every step, ascending, uploading to `backend`, which is borrowed.
   public StepLoader(
       Dataset dataset,
       SampleOrder order,
       BatchSection batch,
-      int firstGroup,
-      int endGroup,
+      List<Integer> groups,
       Backend backend) {
-    if (firstGroup < 0 || endGroup <= firstGroup || endGroup > batch.groups()) {
-      throw new IllegalArgumentException(
-          "the groups ["
-              + firstGroup
-              + ", "
-              + endGroup
-              + ") are no range inside the "
-              + batch.groups()
-              + " groups of a step");
-    }
+    this.groups = groups.stream().mapToInt(Integer::intValue).toArray();
+    checkGroups(batch);
     this.dataset = dataset;
     this.order = order;
     this.batch = batch;
-    this.firstGroup = firstGroup;
-    this.endGroup = endGroup;
     this.backend = backend;
-    int samples = (endGroup - firstGroup) * batch.samplesPerGroup();
+    int samples = this.groups.length * batch.samplesPerGroup();
     this.current = new HostBatch(arena, dataset.layout(), samples);
     this.ahead = new HostBatch(arena, dataset.layout(), samples);
     this.thread =
         Executors.newSingleThreadExecutor(
             Thread.ofPlatform()
                 .daemon()
-                .name("bellows-data-groups-" + firstGroup + "-" + endGroup)
+                .name("bellows-data-group-" + this.groups[0])
                 .factory());
+  }
+
+  private void checkGroups(BatchSection batch) {
+    boolean ascending = groups.length > 0 && groups[0] >= 0;
+    for (int i = 1; i < groups.length; i++) {
+      ascending &= groups[i] > groups[i - 1];
+    }
+    if (!ascending || groups[groups.length - 1] >= batch.groups()) {
+      throw new IllegalArgumentException(
+          "the groups "
+              + Arrays.toString(groups)
+              + " are not ascending among the "
+              + batch.groups()
+              + " groups of a step");
+    }
   }
 
   /// The batch of `step`, 0 or more; blocks until its samples are read. Steps in order are read ahead; any other step is read on demand. The
@@ -102,12 +107,13 @@ public final class StepLoader implements AutoCloseable {
   }
 
   private void fill(HostBatch target, long step) {
-    long first = step * batch.global() + (long) firstGroup * batch.samplesPerGroup();
+    int samples = batch.samplesPerGroup();
     for (int i = 0; i < target.samples(); i++) {
       if (Thread.interrupted()) {
         return;
       }
-      target.read(i, dataset, order.epoch(first + i), order.index(first + i));
+      long place = step * batch.global() + (long) groups[i / samples] * samples + i % samples;
+      target.read(i, dataset, order.epoch(place), order.index(place));
     }
     target.validate(step);
   }
@@ -175,12 +181,12 @@ public final class StepLoader implements AutoCloseable {
 
     @Override
     public int firstGroup() {
-      return firstGroup;
+      return groups[0];
     }
 
     @Override
     public int endGroup() {
-      return endGroup;
+      return groups[groups.length - 1] + 1;
     }
 
     @Override
@@ -190,17 +196,16 @@ public final class StepLoader implements AutoCloseable {
 
     @Override
     public dev.bellows.nn.Batch microBatch(int group, int index) {
-      if (group < firstGroup || group >= endGroup || index < 0 || index >= microBatchesPerGroup()) {
+      int own = Arrays.binarySearch(groups, group);
+      if (own < 0 || index < 0 || index >= microBatchesPerGroup()) {
         throw new IndexOutOfBoundsException(
             "micro-batch "
                 + index
                 + " of group "
                 + group
-                + " is not in this rank's groups ["
-                + firstGroup
-                + ", "
-                + endGroup
-                + ") of "
+                + " is not in this rank's groups "
+                + Arrays.toString(groups)
+                + " of "
                 + microBatchesPerGroup()
                 + " micro-batches");
       }
@@ -208,9 +213,8 @@ public final class StepLoader implements AutoCloseable {
         throw new IllegalStateException(
             "the batch of step " + step + " was used after the next one was loaded");
       }
-      int first = (group - firstGroup) * batch.samplesPerGroup() + index * batch.micro();
-      long place = step * batch.global() + (long) firstGroup * batch.samplesPerGroup() + first;
-      return host.upload(backend, first, batch.micro(), place);
+      int first = own * batch.samplesPerGroup() + index * batch.micro();
+      return host.upload(backend, first, batch.micro(), samples(group, index).firstPlace());
     }
 
     @Override

@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongConsumer;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -74,7 +75,11 @@ class LoadersTest {
 
   private StepLoader loader(Dataset dataset, int firstGroup, int endGroup) {
     return new StepLoader(
-        dataset, new SampleOrder(SEED, SAMPLES), BATCH, firstGroup, endGroup, backend);
+        dataset,
+        new SampleOrder(SEED, SAMPLES),
+        BATCH,
+        IntStream.range(firstGroup, endGroup).boxed().toList(),
+        backend);
   }
 
   /// The positions that a step batch holds, in order, as (epoch, index) pairs.
