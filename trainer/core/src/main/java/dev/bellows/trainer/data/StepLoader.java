@@ -1,5 +1,6 @@
 package dev.bellows.trainer.data;
 
+import dev.bellows.nn.SampleRange;
 import dev.bellows.nn.StepBatch;
 import dev.bellows.tensor.Backend;
 import dev.bellows.trainer.config.BatchSection;
@@ -215,6 +216,12 @@ public final class StepLoader implements AutoCloseable {
       }
       int first = own * batch.samplesPerGroup() + index * batch.micro();
       return host.upload(backend, first, batch.micro(), samples(group, index).firstPlace());
+    }
+
+    @Override
+    public SampleRange samples(int group, int index) {
+      long first = (long) group * batch.samplesPerGroup() + (long) index * batch.micro();
+      return new SampleRange(batch.micro(), step * batch.global() + first);
     }
 
     @Override
