@@ -52,7 +52,7 @@ abstract class TransformerBlock implements Unit {
 
   @Override
   public final Variable forward(Tape tape, Variable input, SampleRange samples) {
-    int time = Math.toIntExact(input.value().shape().dim(0) / samples.count());
+    int time = Math.toIntExact(input.logicalRows() / samples.count());
     long firstRow = samples.firstPlace() * time;
     return tape.segment(name, input, x -> record(tape, x, samples.count(), time, firstRow));
   }

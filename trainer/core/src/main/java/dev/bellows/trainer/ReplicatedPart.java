@@ -13,6 +13,7 @@ import dev.bellows.optimizers.Optimizer;
 import dev.bellows.optimizers.StateTensor;
 import dev.bellows.parallelism.BatchTree;
 import dev.bellows.parallelism.GradientReducer;
+import dev.bellows.parallelism.pipeline.Activations;
 import dev.bellows.parallelism.pipeline.ChunkRecording;
 import dev.bellows.parallelism.pipeline.PipelineBackpropagation;
 import dev.bellows.parallelism.pipeline.PipelineChunk;
@@ -154,17 +155,14 @@ final class ReplicatedPart implements ModelPart {
     }
     int microBatches = groups().size() * plan.config().batch().microBatchesPerGroup();
     PipelineSchedule schedule = plan.schedule(microBatches);
+    Activations activations =
+        new Activations(DType.F32, plan.microBatchRows(), plan.tensorGroup());
     return new PipelineBackpropagation(
         plan.backend(),
         new PipelineStage(schedule, stage, played),
-        new TensorLink(
-            plan.backend(), groups.pipeline(), DType.F32, plan.microBatchRows(), plan.cut()),
-        new ChunkRecording(
-            SavedTensors::keep,
-            WeightGradient.EXACT,
-            plan.config().model().loss(),
-            plan.config().seed(),
-            plan.tensorGroup()));
+        new TensorLink(plan.backend(), groups.pipeline(), activations, plan.cut()),
+        ChunkRecording.plain(
+            plan.config().model().loss(), plan.config().seed(), activations));
   }
 
   @Override

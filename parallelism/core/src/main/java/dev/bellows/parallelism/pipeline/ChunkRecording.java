@@ -15,15 +15,21 @@ import java.util.function.Supplier;
 /// @param weightGradient of linear layers
 /// @param loss at the end of the last chunk
 /// @param seed of dropout
+/// @param activations what comes from the chunk before
 public record ChunkRecording(
-    Supplier<SavedTensors> saved, WeightGradient weightGradient, Loss loss, long seed) {
-  /// Everything exact and kept, plain cross-entropy, the random numbers of `seed`.
-  public static ChunkRecording plain(long seed) {
-    return new ChunkRecording(SavedTensors::keep, WeightGradient.EXACT, Loss.PLAIN, seed);
+    Supplier<SavedTensors> saved,
+    WeightGradient weightGradient,
+    Loss loss,
+    long seed,
+    Activations activations) {
+  /// Everything exact and kept, the random numbers of `seed`.
+  public static ChunkRecording plain(Loss loss, long seed, Activations activations) {
+    return new ChunkRecording(
+        SavedTensors::keep, WeightGradient.EXACT, loss, seed, activations);
   }
 
   Tape tape(Backend backend) {
-    Tape tape = new Tape(backend, saved.get(), weightGradient, true);
+    Tape tape = new Tape(backend, saved.get(), weightGradient, true, activations.group());
     tape.drawFrom(Philox.of(seed, Philox.Purpose.DROPOUT));
     return tape;
   }

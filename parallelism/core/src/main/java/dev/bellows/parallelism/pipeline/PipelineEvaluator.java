@@ -7,6 +7,7 @@ import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.SampleRange;
 import dev.bellows.nn.Tape;
+import dev.bellows.nn.TensorGroup;
 import dev.bellows.nn.Unit;
 import dev.bellows.nn.Variable;
 import dev.bellows.parallelism.Collectives;
@@ -25,31 +26,35 @@ public final class PipelineEvaluator {
   private final Collectives pipeline;
   private final DType dtype;
   private final int rowsPerSample;
+  private final TensorGroup group;
 
-  /// An evaluator of the chunks that `stage` of `cut` holds, whose parameters lie on `backend`; the rest as for [TensorLink] and [Model#rowsPerSample].
+  /// An evaluator of the chunks that `stage` of `cut` holds, whose parameters lie on `backend`; `dtype` and `group` as for [Activations], `rowsPerSample` as [Model#rowsPerSample].
   public PipelineEvaluator(
       Backend backend,
       ModelCut cut,
       int stage,
       Collectives pipeline,
       DType dtype,
-      int rowsPerSample) {
+      int rowsPerSample,
+      TensorGroup group) {
     this.backend = backend;
     this.cut = cut;
     this.stage = stage;
     this.pipeline = pipeline;
     this.dtype = dtype;
     this.rowsPerSample = rowsPerSample;
+    this.group = group;
   }
 
   /// Loss and accuracy on `batch`, which stays the caller's, on the last stage; nothing on the others. All stages call it with the same batch, whose inputs
   /// only the first stage reads and whose targets only the last one; a stage may be batches ahead of the next one. Errors: as [Collectives].
   public Optional<Evaluation> evaluate(Batch batch) {
-    TensorLink link =
-        new TensorLink(backend, pipeline, dtype, (long) batch.samples() * rowsPerSample, cut);
+    Activations activations =
+        new Activations(dtype, (long) batch.samples() * rowsPerSample, group);
+    TensorLink link = new TensorLink(backend, pipeline, activations, cut);
     PipelineSchedule schedule =
         PipelineSchedule.forwardOnly(cut.stages(), cut.chunks() / cut.stages(), 1);
-    Forward forward = new Forward(batch);
+    Forward forward = new Forward(batch, activations);
     new PipelineExecutor<>(schedule, stage, link, forward).run();
     return forward.evaluation;
   }
@@ -57,22 +62,24 @@ public final class PipelineEvaluator {
   /// One batch on its way through the chunks of this stage.
   private final class Forward implements StageWork<Tensor> {
     private final Batch batch;
+    private final Activations activations;
     private Optional<Evaluation> evaluation = Optional.empty();
 
-    Forward(Batch batch) {
+    Forward(Batch batch, Activations activations) {
       this.batch = batch;
+      this.activations = activations;
     }
 
     @Override
     public Optional<Tensor> forward(int chunk, int microBatch, Optional<Tensor> activation) {
       List<Unit> units = new ArrayList<>(cut.units(chunk));
-      activation.ifPresent(received -> units.addFirst(new Received(received)));
+      activation.ifPresent(received -> units.addFirst(new Received(received, activations)));
       Model part = new Part(units, rowsPerSample);
       if (chunk == cut.chunks() - 1) {
-        evaluation = Optional.of(new Evaluator(backend, part).evaluate(batch));
+        evaluation = Optional.of(new Evaluator(backend, part, group).evaluate(batch));
         return Optional.empty();
       }
-      try (Tape tape = Tape.evaluating(backend)) {
+      try (Tape tape = Tape.evaluating(backend, group)) {
         return Optional.of(part.logits(tape, batch).value().retain());
       }
     }
@@ -97,7 +104,7 @@ public final class PipelineEvaluator {
   }
 
   /// Stands for the chunks before: gives what came from there in place of the batch's inputs, once.
-  private record Received(Tensor activation) implements Unit {
+  private record Received(Tensor activation, Activations activations) implements Unit {
     @Override
     public String name() {
       return "received";
@@ -122,7 +129,7 @@ public final class PipelineEvaluator {
     public Variable forward(Tape tape, Variable input, SampleRange samples) {
       tape.release(input);
       try (activation) {
-        return tape.constant(activation);
+        return activations.leaf(tape, activation);
       }
     }
   }

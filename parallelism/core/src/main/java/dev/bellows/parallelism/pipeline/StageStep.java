@@ -92,9 +92,9 @@ final class StageStep implements StageWork<Tensor>, AutoCloseable {
   }
 
   /// The tape becomes the only owner of `received`, so that an operation may write its result there.
-  private static Variable leaf(Tape tape, Tensor received) {
+  private Variable leaf(Tape tape, Tensor received) {
     try (received) {
-      return tape.leaf(received);
+      return recording.activations().leaf(tape, received);
     }
   }
 

@@ -3,7 +3,6 @@ package dev.bellows.parallelism.pipeline;
 import dev.bellows.parallelism.Collectives;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.Category;
-import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
 
@@ -15,14 +14,12 @@ import dev.bellows.tensor.Tensor;
 public final class TensorLink implements StageLink<Tensor> {
   private final Backend backend;
   private final Collectives pipeline;
-  private final DType dtype;
-  private final long rows;
+  private final Activations activations;
   private final ModelCut cut;
 
-  /// A link of the stages of `cut` over `pipeline`, which is borrowed. `dtype`: of activations, which is that of the parameters; `rows`: of each
-  /// micro-batch.
+  /// A link of the stages of `cut` over `pipeline`, which is borrowed.
   public TensorLink(
-      Backend backend, Collectives pipeline, DType dtype, long rows, ModelCut cut) {
+      Backend backend, Collectives pipeline, Activations activations, ModelCut cut) {
     if (pipeline.worldSize() != cut.stages()) {
       throw new IllegalArgumentException(
           "a pipeline of "
@@ -33,8 +30,7 @@ public final class TensorLink implements StageLink<Tensor> {
     }
     this.backend = backend;
     this.pipeline = pipeline;
-    this.dtype = dtype;
-    this.rows = rows;
+    this.activations = activations;
     this.cut = cut;
   }
 
@@ -49,7 +45,10 @@ public final class TensorLink implements StageLink<Tensor> {
   public Tensor receive(PipelineMessage message) {
     // A gradient has the shape of the activation that went the other way.
     int width = cut.width(Math.min(message.fromChunk(), message.toChunk()));
-    Tensor value = backend.allocate(dtype, Shape.of(rows, width), Category.ACTIVATION);
+    Tensor value = backend.allocate(
+            activations.dtype(),
+            Shape.of(activations.ownRows(), width),
+            Category.ACTIVATION);
     try {
       pipeline.receive(value, message.fromStage());
       return value;

@@ -19,7 +19,9 @@ import dev.bellows.parallelism.Reduction;
 import dev.bellows.parallelism.plan.ScheduleKind;
 import dev.bellows.parallelism.plan.Stages;
 import dev.bellows.tensor.Backend;
+import dev.bellows.nn.TensorGroup;
 import dev.bellows.tensor.DType;
+import dev.bellows.tensor.Loss;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -83,16 +85,24 @@ final class StageTraining implements AutoCloseable {
       optimizers.add(updates.optimizer(backend, store));
       chunks.add(new PipelineChunk(cut.units(chunk), store, reducer::endGroup));
     }
+    Activations activations = new Activations(DType.F32, model.context());
     estimator =
         new PipelineBackpropagation(
             backend,
             new PipelineStage(schedule, stage, chunks),
-            new TensorLink(backend, pipeline, DType.F32, model.context(), cut),
-            ChunkRecording.plain(seed));
+            new TensorLink(backend, pipeline, activations, cut),
+            ChunkRecording.plain(Loss.PLAIN, seed, activations));
     tied = new TiedGradients(backend, cut, stage, pipeline);
     norms = new StageNorms(cut, stage, pipeline);
     evaluator =
-        new PipelineEvaluator(backend, cut, stage, pipeline, DType.F32, model.rowsPerSample());
+        new PipelineEvaluator(
+            backend,
+            cut,
+            stage,
+            pipeline,
+            DType.F32,
+            model.rowsPerSample(),
+            TensorGroup.single());
   }
 
   private static int[] ranks(Mesh mesh, int rank, MeshAxis axis) {
