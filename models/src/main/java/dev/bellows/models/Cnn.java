@@ -1,16 +1,15 @@
 package dev.bellows.models;
 
-import dev.bellows.nn.Batch;
 import dev.bellows.nn.Initializer;
 import dev.bellows.nn.Linear;
 import dev.bellows.nn.Model;
-import dev.bellows.nn.Parameter;
 import dev.bellows.nn.Tape;
+import dev.bellows.nn.Unit;
 import dev.bellows.nn.Variable;
-import dev.bellows.tensor.Shape;
-import java.util.ArrayList;
+import dev.bellows.tensor.Tensor;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiFunction;
 
 /// A classifier of small images: convolution, ReLU and max pooling twice, then a linear layer (LeCun et al. 1998).
 ///
@@ -19,6 +18,7 @@ public final class Cnn implements Model {
   private final CnnConfig config;
   private final List<CnnStage> stages;
   private final Linear head;
+  private final List<Unit> units;
 
   /// A model of these sizes; allocates nothing.
   public Cnn(CnnConfig config) {
@@ -43,6 +43,34 @@ public final class Cnn implements Model {
     int features = second.pooling().outElements();
     Initializer uniform = Initializer.uniform(1 / Math.sqrt(features));
     head = Linear.of("fc", features, config.classes(), uniform, Optional.of(uniform));
+    units =
+        List.of(
+            unit(first, (tape, x) -> first.apply(tape, checked(x))),
+            unit(second, second::apply),
+            new SegmentUnit(
+                "head",
+                Unit.Position.BEHIND,
+                head.parameters(),
+                config.classes(),
+                head::apply));
+  }
+
+  private static SegmentUnit unit(CnnStage stage, BiFunction<Tape, Variable, Variable> body) {
+    return new SegmentUnit(
+        stage.name(),
+        Unit.Position.LAYER,
+        stage.parameters(),
+        Math.toIntExact(stage.pooled()),
+        body);
+  }
+
+  private Variable checked(Variable images) {
+    Tensor x = images.value();
+    if (!x.dtype().isFloating() || x.shape().rank() != 2 || x.shape().dim(1) != config.inputs()) {
+      throw new IllegalArgumentException(
+          "this CNN takes images [samples, " + config.inputs() + "], not " + x);
+    }
+    return images;
   }
 
   /// The sizes.
@@ -50,29 +78,10 @@ public final class Cnn implements Model {
     return config;
   }
 
+  /// Both stages and the head: logits [samples, classes] of images [samples, imageChannels · height · width], each channel row by row.
   @Override
-  public List<Parameter> parameters() {
-    List<Parameter> all = new ArrayList<>();
-    stages.forEach(stage -> all.addAll(stage.parameters()));
-    all.addAll(head.parameters());
-    return all;
-  }
-
-  /// Logits [samples, classes] of images [samples, imageChannels · height · width], each channel row by row.
-  @Override
-  public Variable logits(Tape tape, Batch batch) {
-    Shape shape = batch.inputs().shape();
-    if (!batch.inputs().dtype().isFloating()
-        || shape.rank() != 2
-        || shape.dim(1) != config.inputs()) {
-      throw new IllegalArgumentException(
-          "this CNN takes images [samples, " + config.inputs() + "], not " + batch.inputs());
-    }
-    Variable x = tape.constant(batch.inputs());
-    for (CnnStage stage : stages) {
-      x = tape.segment(stage.name(), x, input -> stage.apply(tape, input));
-    }
-    return tape.segment("head", x, input -> head.apply(tape, input));
+  public List<Unit> units() {
+    return units;
   }
 
   @Override

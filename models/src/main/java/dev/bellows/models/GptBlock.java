@@ -11,9 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/// One pre-norm transformer block: `x + attention(norm(x))`, then `x + mlp(norm(x))`.
-final class GptBlock {
-  private final String name;
+/// A block of a [Gpt].
+final class GptBlock extends TransformerBlock {
   private final GptConfig config;
   private final LayerNorm attentionNorm;
   private final Linear packed;
@@ -23,31 +22,26 @@ final class GptBlock {
   private final Linear mlpProjection;
 
   GptBlock(String name, GptConfig config) {
-    this.name = name;
+    super(name, config.width(), config.dropout());
     this.config = config;
     int width = config.width();
-    // The residual sum has two terms a block; their variance is kept at that of one.
-    double residual = Gpt.DEVIATION / Math.sqrt(2.0 * config.layers());
+    double residual = residualDeviation(config.layers());
     attentionNorm = LayerNorm.of(name + ".ln_1", width, config.bias());
-    packed = linear(".attn.c_attn", width, 3 * width, Gpt.DEVIATION);
+    packed = linear(".attn.c_attn", width, 3 * width, LanguageModel.DEVIATION);
     attentionProjection = linear(".attn.c_proj", width, width, residual);
     mlpNorm = LayerNorm.of(name + ".ln_2", width, config.bias());
-    expand = linear(".mlp.c_fc", width, 4 * width, Gpt.DEVIATION);
+    expand = linear(".mlp.c_fc", width, 4 * width, LanguageModel.DEVIATION);
     mlpProjection = linear(".mlp.c_proj", 4 * width, width, residual);
   }
 
   private Linear linear(String suffix, int in, int out, double deviation) {
     Optional<Initializer> bias =
         config.bias() ? Optional.of(Initializer.constant(0)) : Optional.empty();
-    return Linear.of(name + suffix, in, out, Initializer.normal(deviation), bias);
+    return Linear.of(name() + suffix, in, out, Initializer.normal(deviation), bias);
   }
 
-  String name() {
-    return name;
-  }
-
-  /// In forward order.
-  List<Parameter> parameters() {
+  @Override
+  public List<Parameter> parameters() {
     List<Parameter> all = new ArrayList<>(attentionNorm.parameters());
     all.addAll(packed.parameters());
     all.addAll(attentionProjection.parameters());
@@ -57,23 +51,27 @@ final class GptBlock {
     return all;
   }
 
-  /// Records the block; uses `x` [samples · time, width] up, whose first row is the run's row `firstRow`.
-  Variable apply(Tape tape, Variable x, int samples, int time, long firstRow) {
+  @Override
+  Variable attention(Tape tape, Variable x, int samples, int time) {
     int headWidth = config.width() / config.heads();
     Attention spec = new Attention(samples, time, config.heads(), config.heads(), headWidth, true);
-    Variable branch = packed.applyAsOperand(tape, attentionNorm.apply(tape, tape.fork(x)));
-    branch = attentionProjection.apply(tape, tape.attention(spec, branch));
-    branch = tape.dropout(branch, config.dropout(), name + ".attention", firstRow);
-    Variable middle = tape.add(x, branch);
-    Variable hidden =
-        tape.gelu(expand.applyAsOperand(tape, mlpNorm.apply(tape, tape.fork(middle))));
-    branch = mlpProjection.apply(tape, hidden);
-    branch = tape.dropout(branch, config.dropout(), name + ".mlp", firstRow);
-    return tape.add(middle, branch);
+    Variable heads = packed.applyAsOperand(tape, attentionNorm.apply(tape, x));
+    return attentionProjection.apply(tape, tape.attention(spec, heads));
   }
 
-  /// Elements that backward needs of each row.
-  static long savedPerRow(GptConfig config) {
+  @Override
+  Variable mlp(Tape tape, Variable x) {
+    Variable hidden = tape.gelu(expand.applyAsOperand(tape, mlpNorm.apply(tape, x)));
+    return mlpProjection.apply(tape, hidden);
+  }
+
+  @Override
+  double weightsPerRow() {
+    return 12.0 * config.width() * config.width();
+  }
+
+  @Override
+  long savedPerRow() {
     // Widths: x and norm(x) twice, 3 packed, attention's output, 4 before and 4 after the GELU; a
     // log-sum-exp a head; two means and deviations.
     return 16L * config.width() + config.heads() + 4;

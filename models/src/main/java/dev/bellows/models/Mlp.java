@@ -1,16 +1,16 @@
 package dev.bellows.models;
 
-import dev.bellows.nn.Batch;
 import dev.bellows.nn.Initializer;
 import dev.bellows.nn.Linear;
 import dev.bellows.nn.Model;
-import dev.bellows.nn.Parameter;
 import dev.bellows.nn.Tape;
+import dev.bellows.nn.Unit;
 import dev.bellows.nn.Variable;
-import dev.bellows.tensor.Shape;
+import dev.bellows.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiFunction;
 
 /// A classifier of linear layers with ReLU between them.
 ///
@@ -18,22 +18,44 @@ import java.util.Optional;
 /// layer uses (He et al. 2015).
 public final class Mlp implements Model {
   private final MlpConfig config;
-  private final List<Linear> layers = new ArrayList<>();
+  private final List<Unit> units = new ArrayList<>();
 
   /// A model of these sizes; allocates nothing.
   public Mlp(MlpConfig config) {
     this.config = config;
     int in = config.inputs();
     for (int width : config.hidden()) {
-      addLayer(in, width);
+      Linear layer = layer(in, width);
+      addUnit("layers." + units.size(), layer, (tape, x) -> tape.relu(layer.apply(tape, x)));
       in = width;
     }
-    addLayer(in, config.classes());
+    Linear last = layer(in, config.classes());
+    addUnit("head", last, last::apply);
   }
 
-  private void addLayer(int in, int out) {
+  private Linear layer(int in, int out) {
     Initializer uniform = Initializer.uniform(1 / Math.sqrt(in));
-    layers.add(Linear.of("layers." + layers.size(), in, out, uniform, Optional.of(uniform)));
+    return Linear.of("layers." + units.size(), in, out, uniform, Optional.of(uniform));
+  }
+
+  private void addUnit(String name, Linear layer, BiFunction<Tape, Variable, Variable> body) {
+    boolean first = units.isEmpty();
+    units.add(
+        new SegmentUnit(
+            name,
+            Unit.Position.LAYER,
+            layer.parameters(),
+            Math.toIntExact(layer.weight().shape().dim(0)),
+            (tape, x) -> body.apply(tape, first ? checked(x) : x)));
+  }
+
+  private Variable checked(Variable features) {
+    Tensor x = features.value();
+    if (!x.dtype().isFloating() || x.shape().rank() != 2 || x.shape().dim(1) != config.inputs()) {
+      throw new IllegalArgumentException(
+          "this MLP takes features [samples, " + config.inputs() + "], not " + x);
+    }
+    return features;
   }
 
   /// The sizes.
@@ -41,27 +63,10 @@ public final class Mlp implements Model {
     return config;
   }
 
+  /// The layers, the last of which is called head: logits [samples, classes] of features [samples, inputs].
   @Override
-  public List<Parameter> parameters() {
-    return layers.stream().flatMap(layer -> layer.parameters().stream()).toList();
-  }
-
-  /// Logits [samples, classes] of features [samples, inputs].
-  @Override
-  public Variable logits(Tape tape, Batch batch) {
-    Shape shape = batch.inputs().shape();
-    if (!batch.inputs().dtype().isFloating()
-        || shape.rank() != 2
-        || shape.dim(1) != config.inputs()) {
-      throw new IllegalArgumentException(
-          "this MLP takes features [samples, " + config.inputs() + "], not " + batch.inputs());
-    }
-    Variable x = tape.constant(batch.inputs());
-    for (int i = 0; i < layers.size() - 1; i++) {
-      Linear layer = layers.get(i);
-      x = tape.segment("layers." + i, x, input -> tape.relu(layer.apply(tape, input)));
-    }
-    return tape.segment("head", x, input -> layers.getLast().apply(tape, input));
+  public List<Unit> units() {
+    return List.copyOf(units);
   }
 
   @Override
@@ -71,7 +76,11 @@ public final class Mlp implements Model {
 
   @Override
   public double flopsPerSample() {
-    return 6.0 * layers.stream().mapToLong(layer -> layer.weight().shape().elements()).sum();
+    return 6.0
+        * parameters().stream()
+            .filter(parameter -> parameter.shape().rank() == 2)
+            .mapToLong(parameter -> parameter.shape().elements())
+            .sum();
   }
 
   @Override

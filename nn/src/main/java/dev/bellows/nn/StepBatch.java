@@ -14,6 +14,13 @@ public interface StepBatch {
   /// Loads micro-batch `index` of `group`; the caller closes it.
   Batch microBatch(int group, int index);
 
+  /// Which samples micro-batch `index` of `group` holds. Whoever can tell without loading it should.
+  default SampleRange samples(int group, int index) {
+    try (Batch batch = microBatch(group, index)) {
+      return SampleRange.of(batch);
+    }
+  }
+
   /// Factor from a sum over rows to the mean over the global batch: 1 / (global samples · rows per sample).
   double lossScale();
 }

@@ -4,8 +4,8 @@ import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
 import dev.bellows.optimizers.Need;
 import dev.bellows.parallelism.Mesh;
+import dev.bellows.parallelism.pipeline.PipelineSchedule;
 import dev.bellows.parallelism.plan.Placement;
-import dev.bellows.parallelism.plan.ScheduleEstimate;
 import dev.bellows.parallelism.plan.ScheduleKind;
 import dev.bellows.parallelism.plan.ShardingPlan;
 import dev.bellows.parallelism.plan.ShardingPlan.Held;
@@ -31,7 +31,7 @@ public final class ParallelPlan {
   private final UnitCosts costs;
   private final UpdatePlan updates;
   private final ShardingPlan sharding;
-  private final ScheduleEstimate schedule;
+  private final PipelineSchedule schedule;
   private final WireAccount wire;
 
   private ParallelPlan(RunConfig config, Model model, UnitCosts costs, UpdatePlan updates) {
@@ -39,8 +39,8 @@ public final class ParallelPlan {
     this.costs = costs;
     this.updates = updates;
     mesh = config.mesh();
-    schedule = new ScheduleEstimate(kind(), mesh.pipeline(), microBatches(true));
-    sharding = new ShardingPlan(costs.traits(), model.parameters(), mesh, stages(model));
+    schedule = kind().schedule(mesh.pipeline(), microBatches(true));
+    sharding = new ShardingPlan(costs.traits(), model.units(), mesh, stages(model));
     wire = new WireAccount(config, sharding, costs, schedule.microBatches());
   }
 
@@ -88,7 +88,8 @@ public final class ParallelPlan {
     return value == built ? Optional.empty() : Optional.of("parallel." + key + " " + value);
   }
 
-  private ScheduleKind kind() {
+  /// Which schedule the stages play; with one stage it makes no difference.
+  ScheduleKind kind() {
     return config.mesh().pipeline() == 1
         ? ScheduleKind.ONE_FORWARD_ONE_BACKWARD
         : config.parallel().schedule();
@@ -107,14 +108,14 @@ public final class ParallelPlan {
     ShardingPlan single =
         new ShardingPlan(
             costs.traits(),
-            model.parameters(),
+            model.units(),
             new Mesh(1, 1, 1, 1),
             Stages.balance(flops, bytes, 1, 1));
     for (Placement placement : single.placements()) {
       // A value, a gradient and, with most rules, two states.
       bytes[placement.unit()] += 4.0 * Float.BYTES * placement.parameter().shape().elements();
     }
-    return Stages.balance(flops, bytes, mesh.pipeline(), schedule.kind().chunks());
+    return Stages.balance(flops, bytes, mesh.pipeline(), schedule.chunksPerStage());
   }
 
   private void checkMicroBatches() {
@@ -181,7 +182,7 @@ public final class ParallelPlan {
   }
 
   /// The pipeline's schedule and its micro-batches.
-  public ScheduleEstimate schedule() {
+  public PipelineSchedule schedule() {
     return schedule;
   }
 
@@ -223,7 +224,7 @@ public final class ParallelPlan {
     for (Held held : sharding.held(stage, tensorRank)) {
       bytes += rowBytes * copiedHeads(held);
     }
-    double chunks = (double) schedule.chunksInFlight(stage) / schedule.kind().chunks();
+    double chunks = (double) schedule.peakActivations(stage) / schedule.chunksPerStage();
     return (long) Math.ceil(bytes * chunks / mesh.context());
   }
 
@@ -255,7 +256,7 @@ public final class ParallelPlan {
     for (int stage = 0; stage < mesh.pipeline(); stage++) {
       slowest = Math.max(slowest, flopsPerMicroBatch(stage));
     }
-    return schedule.microBatches() * slowest / (1 - schedule.bubble()) / flops;
+    return schedule.microBatches() * slowest / (1 - schedule.bubbleFraction()) / flops;
   }
 
   /// Seconds that the worker with most to send takes for it at `bandwidth` bytes a second.

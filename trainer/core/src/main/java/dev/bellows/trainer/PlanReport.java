@@ -72,9 +72,9 @@ public final class PlanReport {
         String.format(
             Locale.ROOT,
             "schedule    %s%d micro-batches a step and data rank, bubble %.1f %%",
-            mesh.pipeline() > 1 ? plan.schedule().kind() + ", " : "",
+            mesh.pipeline() > 1 ? plan.kind() + ", " : "",
             plan.schedule().microBatches(),
-            100 * plan.schedule().bubble()));
+            100 * plan.schedule().bubbleFraction()));
     lines.add(
         "batch tree  "
             + plan.config().batch().groups()
@@ -243,7 +243,7 @@ public final class PlanReport {
                 + " if nothing overlaps",
             compute + wire,
             compute,
-            100 * plan.schedule().bubble(),
+            100 * plan.schedule().bubbleFraction(),
             wire));
     lines.add("assumed     " + machine.source());
   }

@@ -1,6 +1,7 @@
 package dev.bellows.trainer;
 
 import dev.bellows.nn.Batch;
+import dev.bellows.nn.SampleRange;
 import dev.bellows.nn.StepBatch;
 
 /// A batch whose loss is multiplied by `factor` on its way to the gradients. The losses that are reported stay as they are.
@@ -23,6 +24,11 @@ record ScaledBatch(StepBatch batch, double factor) implements StepBatch {
   @Override
   public Batch microBatch(int group, int index) {
     return batch.microBatch(group, index);
+  }
+
+  @Override
+  public SampleRange samples(int group, int index) {
+    return batch.samples(group, index);
   }
 
   @Override

@@ -1,10 +1,12 @@
 package dev.bellows.trainer;
 
-import dev.bellows.nn.Batch;
 import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
+import dev.bellows.nn.SampleRange;
 import dev.bellows.nn.Tape;
+import dev.bellows.nn.Unit;
 import dev.bellows.nn.Variable;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -38,16 +40,47 @@ final class PlantedModel implements Model {
   }
 
   @Override
-  public List<Parameter> parameters() {
-    return model.parameters();
+  public List<Unit> units() {
+    List<Unit> units = new ArrayList<>(model.units());
+    units.set(0, new Planted(units.getFirst()));
+    return units;
   }
 
-  @Override
-  public Variable logits(Tape tape, Batch batch) {
-    if (++calls == call) {
-      fault.accept(model);
+  /// A first unit before whose forward passes the fault is counted.
+  private final class Planted implements Unit {
+    private final Unit unit;
+
+    Planted(Unit unit) {
+      this.unit = unit;
     }
-    return model.logits(tape, batch);
+
+    @Override
+    public String name() {
+      return unit.name();
+    }
+
+    @Override
+    public Position position() {
+      return unit.position();
+    }
+
+    @Override
+    public List<Parameter> parameters() {
+      return unit.parameters();
+    }
+
+    @Override
+    public int width() {
+      return unit.width();
+    }
+
+    @Override
+    public Variable forward(Tape tape, Variable input, SampleRange samples) {
+      if (++calls == call) {
+        fault.accept(model);
+      }
+      return unit.forward(tape, input, samples);
+    }
   }
 
   @Override

@@ -1,5 +1,7 @@
 package dev.bellows.parallelism.plan;
 
+import dev.bellows.parallelism.pipeline.PipelineSchedule;
+
 /// In which order the stages of a pipeline play forward and backward of the micro-batches.
 public enum ScheduleKind {
   /// All forwards, then all backwards (Huang et al. 2019).
@@ -18,6 +20,15 @@ public enum ScheduleKind {
   /// Chunks of layers that each stage holds.
   public int chunks() {
     return chunks;
+  }
+
+  /// The schedule of `microBatches` micro-batches on `stages` stages. Errors: [IllegalArgumentException] unless both are at least 1.
+  public PipelineSchedule schedule(int stages, int microBatches) {
+    return switch (this) {
+      case GPIPE -> PipelineSchedule.gPipe(stages, microBatches);
+      case ONE_FORWARD_ONE_BACKWARD -> PipelineSchedule.oneForwardOneBackward(stages, microBatches);
+      case INTERLEAVED -> PipelineSchedule.interleaved(stages, chunks, microBatches);
+    };
   }
 
   /// The name in a configuration: `gpipe`, `1f1b`, `interleaved`.

@@ -1,15 +1,17 @@
 package dev.bellows.parallelism.plan;
 
 import dev.bellows.nn.Parameter;
+import dev.bellows.nn.Unit;
 import dev.bellows.parallelism.Mesh;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 
-/// Which rank of a mesh holds which part of which parameter. A function of names, shapes and degrees alone; the model itself knows nothing of it.
+/// Which rank of a mesh holds which part of which parameter. A function of units, names, shapes and degrees alone; the model itself knows nothing of it.
 /// Immutable.
 public final class ShardingPlan {
   /// A parameter as one rank holds it.
@@ -23,28 +25,52 @@ public final class ShardingPlan {
   private final TensorRules rules;
   private final List<Placement> placements = new ArrayList<>();
 
-  /// The plan for a model of `traits` with these `parameters` and tied uses. Errors: [IllegalArgumentException] in one sentence when the mesh cannot
-  /// share the model.
-  public ShardingPlan(ModelTraits traits, List<Parameter> parameters, Mesh mesh, Stages stages) {
+  /// The plan for a model of `traits` with these `units`. Errors: [IllegalArgumentException] in one sentence when the mesh cannot share the model.
+  public ShardingPlan(ModelTraits traits, List<Unit> units, Mesh mesh, Stages stages) {
     this.mesh = mesh;
     this.stages = stages;
     this.rules = new TensorRules(traits, mesh.tensor());
+    Map<Parameter, Integer> numbers = numbers(traits, units);
     Map<Parameter, Set<Integer>> holders = new HashMap<>();
-    for (Parameter parameter : parameters) {
-      holders
-          .computeIfAbsent(parameter.primary(), primary -> new TreeSet<>())
-          .add(stages.stageOfUnit(Layers.unit(traits, parameter.name())));
+    numbers.forEach(
+        (parameter, unit) ->
+            holders
+                .computeIfAbsent(parameter.primary(), primary -> new TreeSet<>())
+                .add(stages.stageOfUnit(unit)));
+    numbers.forEach(
+        (parameter, unit) -> {
+          rules.shard(parameter.name(), parameter.shape(), 0);
+          placements.add(
+              new Placement(
+                  parameter,
+                  rules.split(parameter.name()),
+                  unit,
+                  holders.get(parameter.primary()),
+                  pattern(traits, parameter.name())));
+        });
+  }
+
+  /// The number of each parameter's unit: 0 before the layers, 1 to L the layers, L + 1 behind them; in the model's order. A model that cannot be split
+  /// is one layer.
+  private static Map<Parameter, Integer> numbers(ModelTraits traits, List<Unit> units) {
+    Map<Parameter, Integer> numbers = new LinkedHashMap<>();
+    int layer = 0;
+    for (Unit unit : units) {
+      int number =
+          switch (unit.position()) {
+            case BEFORE -> 0;
+            case LAYER -> ++layer;
+            case BEHIND -> traits.layers() + 1;
+          };
+      boolean whole = traits.family() == ModelTraits.Family.WHOLE;
+      unit.parameters().forEach(parameter -> numbers.put(parameter, whole ? 1 : number));
     }
-    for (Parameter parameter : parameters) {
-      rules.shard(parameter.name(), parameter.shape(), 0);
-      placements.add(
-          new Placement(
-              parameter,
-              rules.split(parameter.name()),
-              Layers.unit(traits, parameter.name()),
-              holders.get(parameter.primary()),
-              Layers.pattern(traits, parameter.name())));
-    }
+    return numbers;
+  }
+
+  /// The name with its layer's number replaced by `*`: what the layers have in common.
+  private static String pattern(ModelTraits traits, String name) {
+    return traits.isDecoder() ? name.replaceFirst("\\.\\d+\\.", ".*.") : name;
   }
 
   /// The mesh.

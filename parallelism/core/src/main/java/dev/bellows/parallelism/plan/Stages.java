@@ -1,5 +1,7 @@
 package dev.bellows.parallelism.plan;
 
+import dev.bellows.nn.Unit;
+import dev.bellows.parallelism.pipeline.ModelCut;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -15,7 +17,7 @@ public record Stages(int pipeline, List<Integer> firstLayers) {
   }
 
   /// The balance of least time: among all cuts into chunks of at least one layer those whose slowest chunk has the fewest FLOPs, and of these one whose
-  /// fullest chunk has the fewest bytes. `flops` and `bytes` are those of each unit ([Layers]): before, layers, behind. By dynamic programming,
+  /// fullest chunk has the fewest bytes. `flops` and `bytes` are those of each unit: before, layers, behind. By dynamic programming,
   /// O(layers² · chunks). Errors: [IllegalArgumentException] in one sentence when there are fewer layers than chunks.
   public static Stages balance(double[] flops, double[] bytes, int pipeline, int chunksPerStage) {
     int layers = flops.length - 2;
@@ -83,6 +85,32 @@ public record Stages(int pipeline, List<Integer> firstLayers) {
       }
     }
     return units;
+  }
+
+  /// The `units` of a model cut into chunks of its layers. Errors: [IllegalArgumentException] when the model has another number of layers.
+  public ModelCut cut(List<Unit> units) {
+    List<List<Unit>> cut = new ArrayList<>();
+    for (int chunk = 0; chunk < chunks(); chunk++) {
+      cut.add(new ArrayList<>());
+    }
+    int layer = 0;
+    for (Unit unit : units) {
+      int chunk =
+          switch (unit.position()) {
+            case BEFORE -> 0;
+            case LAYER -> chunkOfUnit(++layer);
+            case BEHIND -> chunks() - 1;
+          };
+      cut.get(chunk).add(unit);
+    }
+    if (layer != firstLayers.getLast()) {
+      throw new IllegalArgumentException(
+          "the stages are for "
+              + firstLayers.getLast()
+              + " layers, but the model has "
+              + layer);
+    }
+    return new ModelCut(pipeline, cut);
   }
 
   /// The cut of layers into chunks whose largest cost is least, no chunk exceeding a limit on a second cost.

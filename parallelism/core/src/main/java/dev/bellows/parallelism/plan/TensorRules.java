@@ -5,6 +5,7 @@ import dev.bellows.parallelism.plan.Shard.Piece;
 import dev.bellows.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
@@ -32,6 +33,8 @@ final class TensorRules {
           Rule.of("model\\.layers\\.\\d+\\.mlp\\.gate_up_proj\\.weight", Split.HALVES),
           Rule.of("model\\.layers\\.\\d+\\.(self_attn\\.o|mlp\\.down)_proj\\.weight", Split.ROW),
           Rule.of("model\\.(layers\\.\\d+\\.\\w+layernorm|norm)\\.weight", Split.REPLICATED));
+
+  private static final Pattern MLP_LAYER = Pattern.compile("layers\\.(\\d+)\\.(?:weight|bias)");
 
   private final ModelTraits traits;
   private final int degree;
@@ -89,7 +92,11 @@ final class TensorRules {
 
   /// Layers in pairs, column-parallel and row-parallel: one sum a pair. A column-parallel last layer splits the classes.
   private Split perceptron(String name) {
-    int layer = Layers.MLP_LAYER.in(name);
+    Matcher matcher = MLP_LAYER.matcher(name);
+    if (!matcher.matches()) {
+      throw new IllegalStateException("no rule says which layer " + name + " belongs to");
+    }
+    int layer = Integer.parseInt(matcher.group(1));
     if (layer % 2 == 0) {
       return layer == traits.layers() - 1 ? Split.VOCABULARY : Split.COLUMN;
     }

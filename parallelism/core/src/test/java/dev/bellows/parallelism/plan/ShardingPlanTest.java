@@ -6,7 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bellows.nn.Initializer;
 import dev.bellows.nn.Parameter;
+import dev.bellows.nn.Unit;
+import dev.bellows.nn.Unit.Position;
 import dev.bellows.parallelism.Mesh;
+import dev.bellows.parallelism.pipeline.PipelineSchedule;
 import dev.bellows.parallelism.plan.ModelTraits.Family;
 import dev.bellows.parallelism.plan.Shard.Piece;
 import dev.bellows.tensor.Shape;
@@ -26,6 +29,10 @@ class ShardingPlanTest {
   private static String refusal(ModelTraits traits, String name, int degree, long... shape) {
     return assertThrows(IllegalArgumentException.class, () -> shard(traits, name, degree, 0, shape))
         .getMessage();
+  }
+
+  private static Unit unit(Position position, Parameter parameter) {
+    return new PlannedUnit("unit of " + parameter.name(), position, List.of(parameter), 8);
   }
 
   /// 8 query heads and 2 key and value heads of 4 rows: 32 + 8 + 8 rows.
@@ -112,7 +119,11 @@ class ShardingPlanTest {
     ShardingPlan plan =
         new ShardingPlan(
             new ModelTraits(Family.GPT, 2, 2, 2, 8),
-            List.of(table, first, last, table.tie("lm_head.weight")),
+            List.of(
+                unit(Position.BEFORE, table),
+                unit(Position.LAYER, first),
+                unit(Position.LAYER, last),
+                unit(Position.BEHIND, table.tie("lm_head.weight"))),
             new Mesh(2, 1, 1, 2),
             Stages.balance(costs, costs, 2, 1));
     assertEquals(
@@ -125,18 +136,12 @@ class ShardingPlanTest {
   }
 
   @Test
-  void bubblesAndMicroBatchesUnderWay() {
-    ScheduleEstimate gpipe = new ScheduleEstimate(ScheduleKind.GPIPE, 4, 8);
-    assertEquals(3 / 11.0, gpipe.bubble());
-    assertEquals(8, gpipe.chunksInFlight(0));
-    ScheduleEstimate alternating =
-        new ScheduleEstimate(ScheduleKind.ONE_FORWARD_ONE_BACKWARD, 4, 8);
-    assertEquals(3 / 11.0, alternating.bubble());
-    assertEquals(4, alternating.chunksInFlight(0));
-    assertEquals(1, alternating.chunksInFlight(3));
-    ScheduleEstimate interleaved = new ScheduleEstimate(ScheduleKind.INTERLEAVED, 4, 8);
-    assertEquals(3 / 19.0, interleaved.bubble());
-    assertEquals(11, interleaved.chunksInFlight(0));
-    assertEquals(0, new ScheduleEstimate(ScheduleKind.GPIPE, 1, 8).bubble());
+  void schedulesByKind() {
+    assertEquals(8, ScheduleKind.GPIPE.schedule(4, 8).peakActivations(0));
+    assertEquals(4, ScheduleKind.ONE_FORWARD_ONE_BACKWARD.schedule(4, 8).peakActivations(0));
+    PipelineSchedule interleaved = ScheduleKind.INTERLEAVED.schedule(4, 8);
+    assertEquals(2, interleaved.chunksPerStage());
+    assertEquals(11, interleaved.peakActivations(0));
+    assertEquals(3 / 19.0, interleaved.bubbleFraction(), 1e-12);
   }
 }

@@ -1,5 +1,6 @@
 package dev.bellows.trainer.data;
 
+import dev.bellows.nn.SampleRange;
 import dev.bellows.nn.StepBatch;
 import dev.bellows.tensor.Backend;
 import dev.bellows.trainer.config.BatchSection;
@@ -209,8 +210,13 @@ public final class StepLoader implements AutoCloseable {
             "the batch of step " + step + " was used after the next one was loaded");
       }
       int first = (group - firstGroup) * batch.samplesPerGroup() + index * batch.micro();
-      long place = step * batch.global() + (long) firstGroup * batch.samplesPerGroup() + first;
-      return host.upload(backend, first, batch.micro(), place);
+      return host.upload(backend, first, batch.micro(), samples(group, index).firstPlace());
+    }
+
+    @Override
+    public SampleRange samples(int group, int index) {
+      long first = (long) group * batch.samplesPerGroup() + (long) index * batch.micro();
+      return new SampleRange(batch.micro(), step * batch.global() + first);
     }
 
     @Override
