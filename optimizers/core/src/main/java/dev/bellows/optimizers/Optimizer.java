@@ -6,15 +6,14 @@ import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
 
 /// Applies [UpdateRule]s to flat buffers and owns the state beside them.
 ///
 /// Neighbouring parameters of equal decay and treatment whose rule is element-wise are updated by one fused kernel call, their zero padding with
-/// them. Owns the state, one buffer, until [#close]; borrows values and gradients, which must live as long. Threads: one at a time.
+/// them. A rank that holds slices of parameters only ([#ofSlices]) keeps the state of those slices only. Owns the state, one buffer, until
+/// [#close]; borrows values and gradients, which must live as long. Threads: one at a time.
 public final class Optimizer implements AutoCloseable {
   /// Every state starts on 64 bytes, as parameters do.
   private static final long ALIGNMENT = 16;
@@ -24,7 +23,7 @@ public final class Optimizer implements AutoCloseable {
       Treatment treatment, boolean decayed, Tensor values, Tensor gradients, List<Tensor> state) {}
 
   private final Backend backend;
-  private final List<ParameterSpan> spans;
+  private final List<SliceSpan> spans;
   private final List<Treatment> treatments;
   private final List<Piece> pieces = new ArrayList<>();
   private final List<List<StateTensor>> states;
@@ -49,21 +48,46 @@ public final class Optimizer implements AutoCloseable {
   /// An optimizer at step 0, its state all zero, that updates each parameter by the treatment of the same index.
   ///
   /// Shapes: `flatValues` and `flatGradients` [N]. `spans` lie inside, in ascending order and apart; what lies between
-  /// them is zero in both buffers. Errors: [IllegalArgumentException] when they do not, or when a rule cannot update its parameter.
+  /// neighbours is zero in both buffers. Errors: [IllegalArgumentException] when they do not, or when a rule cannot update its parameter.
   public Optimizer(
       Backend backend,
       List<ParameterSpan> spans,
       List<Treatment> treatments,
       Tensor flatValues,
       Tensor flatGradients) {
+    this(
+        spans.stream().map(SliceSpan::of).toList(), treatments, backend, flatValues, flatGradients);
+    if (!flatValues.shape().equals(flatGradients.shape())) {
+      close();
+      throw new IllegalArgumentException(
+          "flat values and gradients should be alike, not " + flatValues + " and " + flatGradients);
+    }
+  }
+
+  /// An optimizer of what one rank holds under ZeRO, at step 0, its state all zero: each slice is updated by the treatment of the same index.
+  ///
+  /// Shapes: `flatValues` [N], `flatGradients` [M]. `spans` lie inside both in ascending order and apart; slices fewer than 16 elements apart in both
+  /// have only zeros between them, what lies between others is left alone. Errors: [IllegalArgumentException] when they do not fit, or when a rule
+  /// that sees more than single elements is given a part of a parameter.
+  public static Optimizer ofSlices(
+      Backend backend,
+      List<SliceSpan> spans,
+      List<Treatment> treatments,
+      Tensor flatValues,
+      Tensor flatGradients) {
+    return new Optimizer(spans, treatments, backend, flatValues, flatGradients);
+  }
+
+  private Optimizer(
+      List<SliceSpan> spans,
+      List<Treatment> treatments,
+      Backend backend,
+      Tensor flatValues,
+      Tensor flatGradients) {
     this.backend = Objects.requireNonNull(backend, "backend");
     this.spans = List.copyOf(spans);
     this.treatments = List.copyOf(treatments);
-    check(this.spans, flatValues, flatGradients);
-    if (treatments.size() != spans.size()) {
-      throw new IllegalArgumentException(
-          spans.size() + " parameters have " + treatments.size() + " treatments; each needs one");
-    }
+    SpanChecks.check(this.spans, this.treatments, flatValues, flatGradients);
     this.states = new ArrayList<>(Collections.nCopies(spans.size(), List.of()));
     List<Run> runs = runs();
     long elements = 0;
@@ -87,44 +111,6 @@ public final class Optimizer implements AutoCloseable {
 
   private static long aligned(Shape shape) {
     return (shape.elements() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  }
-
-  private static void check(List<ParameterSpan> spans, Tensor values, Tensor gradients) {
-    if (values.shape().rank() != 1
-        || !values.shape().equals(gradients.shape())
-        || values.dtype() != gradients.dtype()) {
-      throw new IllegalArgumentException(
-          "flat values and gradients should be alike and have one dim, not "
-              + values
-              + " and "
-              + gradients);
-    }
-    Set<String> names = new HashSet<>();
-    long end = 0;
-    for (ParameterSpan span : spans) {
-      if (!names.add(span.name())) {
-        throw new IllegalArgumentException("two parameters are called " + span.name());
-      }
-      if (span.offset() < end) {
-        throw new IllegalArgumentException(
-            "parameter "
-                + span.name()
-                + " starts at element "
-                + span.offset()
-                + " before its predecessor's end, "
-                + end);
-      }
-      end = span.end();
-    }
-    if (end > values.elements()) {
-      throw new IllegalArgumentException(
-          "parameter "
-              + spans.getLast().name()
-              + " ends at element "
-              + end
-              + " of flat buffers of "
-              + values.elements());
-    }
   }
 
   /// Parameters `first` to `end - 1`, updated by one call as a tensor of `shape`.
@@ -152,18 +138,25 @@ public final class Optimizer implements AutoCloseable {
   private boolean merge(int first, int next) {
     return treatments.get(first).rule().need() == Need.ELEMENT
         && treatments.get(first).equals(treatments.get(next))
-        && spans.get(first).decayed() == spans.get(next).decayed();
+        && spans.get(first).decayed() == spans.get(next).decayed()
+        && areNeighbours(spans.get(next - 1), spans.get(next));
+  }
+
+  /// Whether nothing but padding lies between two spans, the same in both buffers.
+  private static boolean areNeighbours(SliceSpan left, SliceSpan right) {
+    long gap = right.valueOffset() - left.valueEnd();
+    return gap < ALIGNMENT && gap == right.gradientOffset() - left.gradientEnd();
   }
 
   private Shape shape(int first, int end) {
     return treatments.get(first).rule().need() == Need.ELEMENT
-        ? Shape.of(spans.get(end - 1).end() - spans.get(first).offset())
+        ? Shape.of(spans.get(end - 1).valueEnd() - spans.get(first).valueOffset())
         : spans.get(first).shape();
   }
 
   /// Returns the offset behind the run's states in the buffer.
   private long addPiece(Run run, Tensor values, Tensor gradients, long stateOffset) {
-    long start = spans.get(run.first()).offset();
+    SliceSpan first = spans.get(run.first());
     List<StateTensor> state = new ArrayList<>();
     long offset = stateOffset;
     for (StateSpec spec : run.state()) {
@@ -175,38 +168,49 @@ public final class Optimizer implements AutoCloseable {
         new Piece(
             run.treatment(),
             run.decayed(),
-            values.slice(start, dims),
-            gradients.slice(start, dims),
+            values.slice(first.valueOffset(), dims),
+            gradients.slice(first.gradientOffset(), dims),
             state.stream().map(StateTensor::tensor).toList()));
     boolean elementwise = run.treatment().rule().need() == Need.ELEMENT;
     for (int i = run.first(); i < run.end(); i++) {
-      states.set(i, elementwise ? parts(state, spans.get(i), start) : List.copyOf(state));
+      states.set(i, elementwise ? parts(state, spans.get(i), first) : List.copyOf(state));
     }
     return offset;
   }
 
-  private static List<StateTensor> parts(List<StateTensor> run, ParameterSpan span, long start) {
+  private static List<StateTensor> parts(List<StateTensor> run, SliceSpan span, SliceSpan first) {
+    long offset = span.valueOffset() - first.valueOffset();
     return run.stream()
-        .map(
-            state ->
-                new StateTensor(
-                    state.name(), state.tensor().slice(span.offset() - start, span.shape().dims())))
+        .map(state -> new StateTensor(state.name(), state.tensor().slice(offset, span.dims())))
         .toList();
   }
 
-  /// The parameters' places in values and gradients.
-  public List<ParameterSpan> spans() {
+  /// The places of parameters, or of slices of them, in values and gradients.
+  public List<SliceSpan> spans() {
     return spans;
   }
 
-  /// How parameter `index` is updated.
+  /// How parameter or slice `index` is updated.
   public Treatment treatment(int index) {
     return treatments.get(index);
   }
 
-  /// The states of parameter `index`, as its rule declares them, owned by this optimizer; empty when it is frozen. A restore writes them.
+  /// The states of parameter or slice `index`, as its rule declares them, owned by this optimizer; empty when it is frozen. A restore writes them.
   public List<StateTensor> state(int index) {
     return states.get(index);
+  }
+
+  /// Every state that this optimizer holds, by parameter, state and range of elements: what a checkpoint of this rank writes.
+  public List<HeldState> held() {
+    List<HeldState> held = new ArrayList<>();
+    for (int i = 0; i < spans.size(); i++) {
+      SliceSpan span = spans.get(i);
+      for (int j = 0; j < states.get(i).size(); j++) {
+        StateSpec whole = treatments.get(i).rule().state(span.shape()).get(j);
+        held.add(new HeldState(span.name(), whole, span.start(), states.get(i).get(j).tensor()));
+      }
+    }
+    return held;
   }
 
   /// Kernel calls of one step.

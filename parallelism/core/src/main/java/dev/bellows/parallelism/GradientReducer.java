@@ -9,7 +9,7 @@ import java.util.List;
 
 /// Sums the gradients of a batch's groups: first over this rank's groups, like a binary counter, then over all ranks.
 ///
-/// Call [#endGroup] for each group of this rank in order, then [#reduce]; then the next step may begin. Partial sums wait in at most
+/// Call [#endGroup] for each group of this rank in order, then [#reduce] or [#reduceScatter]; then the next step may begin. Partial sums wait in at most
 /// log2(own groups) + 1 buffers of the store's size; a rank with one group needs none and nothing is copied. Threads: one at a time.
 public final class GradientReducer implements AutoCloseable {
   private final Backend backend;
@@ -24,6 +24,12 @@ public final class GradientReducer implements AutoCloseable {
 
   /// A sum over `groups` groups that waits for its sibling.
   private record Partial(Tensor sum, int groups) {}
+
+  /// A run of the store's flat gradients that is shared out among the ranks.
+  ///
+  /// @param offset its first element
+  /// @param slices what each rank gets of it
+  public record Part(long offset, Slices slices) {}
 
   /// A reducer for the gradients of `store`. Errors: [IllegalArgumentException] when tree, rank and collectives do not belong together.
   public GradientReducer(
@@ -115,6 +121,27 @@ public final class GradientReducer implements AutoCloseable {
   /// Sums over all ranks: afterwards the store's gradients hold the sum of the batch on every rank. Errors: as [Collectives], and
   /// [IllegalStateException] when groups are missing.
   public void reduce() {
+    List<Tensor> terms = terms();
+    collectives.allReduce(plan, terms, store.gradients());
+    reset();
+  }
+
+  /// Sums over all ranks, each its own slices: afterwards this rank's slice of each of `parts` holds the sum of the batch in the store's gradients, with
+  /// the bits of [#reduce]; all else there is undefined. Errors: as [#reduce].
+  public void reduceScatter(List<Part> parts) {
+    List<Tensor> terms = terms();
+    for (Part part : parts) {
+      Slices slices = part.slices();
+      List<Tensor> own =
+          terms.stream().map(term -> term.slice(part.offset(), slices.total())).toList();
+      Tensor slice =
+          store.gradients().slice(part.offset() + slices.start(rank), slices.length(rank));
+      collectives.reduceScatter(plan, own, slices, slice);
+    }
+    reset();
+  }
+
+  private List<Tensor> terms() {
     if (nextGroup != tree.endGroup(rank)) {
       throw new IllegalStateException(
           "rank " + rank + " has not ended group " + nextGroup + " yet");
@@ -122,8 +149,7 @@ public final class GradientReducer implements AutoCloseable {
     List<Tensor> terms = new ArrayList<>();
     partials.forEach(partial -> terms.add(partial.sum()));
     terms.add(store.gradients());
-    collectives.allReduce(plan, terms, store.gradients());
-    reset();
+    return terms;
   }
 
   /// Drops the partial sums of a step that will not be finished; the next step may begin.

@@ -1,15 +1,19 @@
 package dev.bellows.parallelism.plan;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /// How ZeRO shares the elements of a list of parameters among the ranks of the data axis (Rajbhandari et al. 2020).
 ///
-/// Parameters whose update rule sees single elements form one row that is cut into runs of nearly equal length, at borders of 4,096-element blocks
-/// counted from each parameter's start, so that sums over blocks keep their bits. A parameter whose rule sees more goes whole to the rank that has
-/// least so far, the largest first. Immutable.
+/// Parameters whose update rule sees single elements form one row per unit of the model, which is cut into runs of nearly equal length, at borders of
+/// 4,096-element blocks counted from each parameter's start, so that sums over blocks keep their bits. Every unit is cut, so that all ranks take part
+/// when its weights are gathered and its gradients scattered; what a border lies off is made up for in the next unit. A parameter whose rule
+/// sees more goes whole to the rank that has least so far, the largest first. Immutable.
 public final class ZeroSlices {
   /// Elements of a block, the unit of the squared norm's sum.
   public static final int BLOCK = 4096;
@@ -23,21 +27,27 @@ public final class ZeroSlices {
 
   private final List<List<Slice>> slices = new ArrayList<>();
 
-  /// The shares of `ranks` ranks in parameters of `elements` elements each; `whole` marks those that must not be cut.
+  /// The shares of `ranks` ranks in parameters of `elements` elements each, all of one unit; `whole` marks those that must not be cut.
   public ZeroSlices(List<Long> elements, List<Boolean> whole, int ranks) {
-    long total = 0;
-    for (int i = 0; i < elements.size(); i++) {
-      total += whole.get(i) ? 0 : elements.get(i);
-    }
+    this(elements, whole, Collections.nCopies(elements.size(), 0), ranks);
+  }
+
+  /// The shares of `ranks` ranks in parameters of `elements` elements each that belong to these `units`; `whole` marks those that must not be cut.
+  public ZeroSlices(List<Long> elements, List<Boolean> whole, List<Integer> units, int ranks) {
     for (int rank = 0; rank < ranks; rank++) {
       slices.add(new ArrayList<>());
     }
-    long start = 0;
+    SortedMap<Integer, List<Integer>> rows = new TreeMap<>();
     for (int i = 0; i < elements.size(); i++) {
       if (!whole.get(i)) {
-        cut(i, start, elements.get(i), total);
-        start += elements.get(i);
+        rows.computeIfAbsent(units.get(i), unit -> new ArrayList<>()).add(i);
       }
+    }
+    long[] cuts = new long[ranks];
+    long before = 0;
+    for (List<Integer> row : rows.values()) {
+      before += row.stream().mapToLong(elements::get).sum();
+      cutRow(row, elements, before, cuts);
     }
     IntStream.range(0, elements.size())
         .filter(whole::get)
@@ -46,16 +56,27 @@ public final class ZeroSlices {
         .forEachOrdered(i -> emptiest().add(new Slice(i, 0, elements.get(i))));
   }
 
-  /// Shares out a parameter that lies at `start` in a row of `total` elements.
-  private void cut(int parameter, long start, long elements, long total) {
-    long from = 0;
-    for (int rank = 0; rank < slices.size(); rank++) {
-      long ideal = (long) ((rank + 1) / (double) slices.size() * total) - start;
-      long to = rank == slices.size() - 1 ? elements : border(ideal, elements);
-      if (to > from) {
-        slices.get(rank).add(new Slice(parameter, from, to - from));
-        from = to;
+  /// Shares out the parameters `row`. `total` is the number of elements of this row and those before; `cuts` holds how many elements of the rows before
+  /// the ranks 0 to r have got together, and then of this one too.
+  private void cutRow(List<Integer> row, List<Long> elements, long total, long[] cuts) {
+    int ranks = cuts.length;
+    long[] ideal = new long[ranks];
+    for (int rank = 0; rank < ranks; rank++) {
+      ideal[rank] = (long) ((rank + 1) / (double) ranks * total) - cuts[rank];
+    }
+    long start = 0;
+    for (int parameter : row) {
+      long extent = elements.get(parameter);
+      long from = 0;
+      for (int rank = 0; rank < ranks; rank++) {
+        long to = rank == ranks - 1 ? extent : border(ideal[rank] - start, extent);
+        if (to > from) {
+          slices.get(rank).add(new Slice(parameter, from, to - from));
+          from = to;
+        }
+        cuts[rank] += from;
       }
+      start += extent;
     }
   }
 

@@ -1,0 +1,84 @@
+package dev.bellows.parallelism.zero;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+
+import dev.bellows.nn.Precision;
+import dev.bellows.parallelism.Reduction;
+import dev.bellows.parallelism.zero.ZeroRun.Model;
+import dev.bellows.parallelism.zero.ZeroRun.Outcome;
+import dev.bellows.parallelism.zero.ZeroRun.Rule;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Under every ZeRO stage, on any number of ranks and by every kind of rule, a run has the bits of one rank: losses, gradient norms (clipped), final
+/// parameters on all ranks, optimizer states.
+class ZeroEquivalenceTest {
+  private static final int STEPS = 20;
+  private static final Map<ZeroRun, Outcome> ALONE = new ConcurrentHashMap<>();
+
+  record Case(ZeroRun run, int stage, int data) {}
+
+  static Stream<Case> cases() {
+    List<Case> cases = new ArrayList<>();
+    for (Model model : Model.values()) {
+      for (Rule rule : Rule.values()) {
+        for (int stage = 1; stage <= 3; stage++) {
+          for (int data = 1; data <= 4; data++) {
+            cases.add(
+                new Case(new ZeroRun(model, rule, Precision.F32, STEPS, 8, 1), stage, data));
+          }
+        }
+      }
+    }
+    for (int stage = 1; stage <= 3; stage++) {
+      cases.add(
+          new Case(new ZeroRun(Model.GPT, Rule.MUON, Precision.F32, 3, 4, 3), stage, 3));
+      cases.add(
+          new Case(new ZeroRun(Model.GPT, Rule.ADAMW, Precision.BF16, 3, 8, 1), stage, 3));
+    }
+    return cases.stream();
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void hasTheBitsOfOneRank(Case one) throws Exception {
+    Outcome expected = ALONE.computeIfAbsent(one.run(), ZeroRun::alone);
+    Outcome actual = one.run().shared(one.stage(), one.data());
+    assertEquals(expected.losses, actual.losses);
+    assertEquals(expected.norms, actual.norms);
+    assertEquals(List.of(), withRanks(expected, one.data()).differing(actual));
+  }
+
+  /// What `ranks` ranks leave when each holds all parameters at the end.
+  private static Outcome withRanks(Outcome alone, int ranks) {
+    Outcome outcome = new Outcome();
+    outcome.tensors.putAll(alone.tensors);
+    alone.tensors.forEach(
+        (name, bits) -> {
+          for (int rank = 0; rank < ranks; rank++) {
+            if (alone.parameters.contains(name)) {
+              outcome.tensors.put("rank " + rank + " " + name, bits);
+            }
+          }
+        });
+    return outcome;
+  }
+
+  /// The control: additions in rank order have other bits, and the comparison must see it.
+  @Test
+  void withoutTheTreeTheBitsDiffer() throws Exception {
+    ZeroRun run = new ZeroRun(Model.GPT, Rule.ADAMW, Precision.F32, 3, 8, 1);
+    Outcome expected = run.alone();
+    Outcome actual = run.shared(1, 3, Reduction.RANK_ORDER, share -> {});
+    assertNotEquals(expected.losses, actual.losses);
+    assertFalse(withRanks(expected, 3).differing(actual).isEmpty());
+  }
+}
