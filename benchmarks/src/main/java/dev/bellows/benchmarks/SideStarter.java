@@ -16,14 +16,14 @@ import java.util.Map;
 record SideStarter(ModelShape shape, Path inputs, int threads, Path log) {
   /// Our side; `heapFlags` size its Java heap.
   SideProcess bellows(List<String> heapFlags, List<String> own) throws IOException {
-    List<String> flags = new ArrayList<>(Environment.jvmFlags());
+    List<String> flags = flags();
     flags.addAll(heapFlags);
     return SideProcess.start("bellows", flags, arguments(own), Map.of(), log);
   }
 
   /// libtorch with `options`.
   SideProcess libtorch(LibtorchOptions options) throws IOException {
-    List<String> flags = new ArrayList<>(Environment.jvmFlags());
+    List<String> flags = flags();
     flags.add("-Xmx512m");
     // Scopes free every tensor at once, so JavaCPP's own limits and its collector thread are not
     // needed.
@@ -34,6 +34,13 @@ record SideStarter(ModelShape shape, Path inputs, int threads, Path log) {
     variables.put("OMP_NUM_THREADS", Integer.toString(threads));
     variables.put("OPENBLAS_NUM_THREADS", Integer.toString(threads));
     return SideProcess.start("libtorch", flags, arguments(options.arguments()), variables, log);
+  }
+
+  /// For both sides: what workers run with, whose collector has one thread and keeps little memory of its own.
+  private static List<String> flags() throws IOException {
+    List<String> flags = new ArrayList<>(Environment.jvmFlags());
+    flags.addAll(List.of("-XX:+UseSerialGC", "-XX:-UsePerfData"));
+    return flags;
   }
 
   private List<String> arguments(List<String> own) {

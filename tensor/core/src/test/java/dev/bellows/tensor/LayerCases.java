@@ -43,7 +43,14 @@ final class LayerCases {
   /// Products of BF16 operands: the oracle multiplies the same rounded operands, so only the sums differ.
   static List<OperationCase> halfProducts() {
     int[][] sizes = {
-      {0, 5, 3}, {2, 3, 0}, {1, 1, 1}, {7, 13, 5}, {65, 63, 257}, {257, 65, 64}, {129, 257, 130}
+      {0, 5, 3},
+      {2, 3, 0},
+      {1, 1, 1},
+      {7, 13, 5},
+      {65, 63, 257},
+      {257, 65, 64},
+      {129, 257, 130},
+      {530, 299, 300}
     };
     List<OperationCase> cases = new ArrayList<>();
     for (int[] size : sizes) {

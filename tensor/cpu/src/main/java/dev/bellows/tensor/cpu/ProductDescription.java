@@ -34,6 +34,14 @@ record ProductDescription(long description, long a, long b, long bias, long c)
     return matrix(type(shape.half()), shape.k(), shape.n(), shape.ldb(), shape.transposeB());
   }
 
+  /// The layouts of `rows` rows of a first operand that is stored transposed, [k, m], and of their copy [rows, k]; the caller destroys both.
+  static long[] transposition(GemmShape shape, int rows) {
+    return new long[] {
+      OneDnn.matrix(type(shape.half()), rows, shape.k(), 1, shape.lda()),
+      OneDnn.matrix(type(shape.half()), rows, shape.k(), shape.k(), 1)
+    };
+  }
+
   private static int type(boolean half) {
     return half ? OneDnn.BF16 : OneDnn.F32;
   }

@@ -73,37 +73,29 @@ final class Products implements AutoCloseable {
   private void packedGemm(GemmShape shape, long a, long b, long bias, long c) {
     PackedProduct product = packedProduct(shape);
     TileGrid grid = product.grid();
-    long panels = packed.address(0);
+    long copies = packed.address(0);
     team.run(
-        product.panels(),
-        (panel, worker) ->
-            product
-                .panel(panel)
-                .execute(
-                    worker,
-                    streams[worker],
-                    shape.b(b, grid.firstColumn(panel)),
-                    panels + product.offset(panel),
-                    scratch.address(worker)));
+        product.copies(),
+        (copy, worker) ->
+            product.copy(copy, worker, streams[worker], a, b, copies, scratch.address(worker)));
     team.run(
         grid.tiles(),
         (tile, worker) -> {
-          int row = grid.firstRow(tile);
           int column = grid.firstColumn(tile);
           execute(
               product.tile(tile),
               worker,
-              shape.a(a, row),
-              panels + product.offset(tile),
+              product.a(tile, a, copies),
+              product.b(tile, copies),
               bias + 4L * column,
-              shape.c(c, row, column));
+              shape.c(c, grid.firstRow(tile), column));
         });
   }
 
   private PackedProduct packedProduct(GemmShape shape) {
     PackedProduct product = packedProducts.get(shape);
     if (product == null) {
-      product = new PackedProduct(shape, shape.grid(), engine, team.threads());
+      product = new PackedProduct(shape, engine, team.threads());
       packedProducts.put(shape, product);
       scratch.require(Math.max(64, product.scratchBytes()));
       packed.require(product.bytes());

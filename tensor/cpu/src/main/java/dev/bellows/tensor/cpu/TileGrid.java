@@ -10,7 +10,7 @@ package dev.bellows.tensor.cpu;
 /// @param tileColumns columns of one tile
 record TileGrid(int rows, int columns, int tileRows, int tileColumns) {
   /// Version of the tile configuration, part of the backend's fingerprint.
-  static final int VERSION = 3;
+  static final int VERSION = 4;
 
   /// Operations below which one more tile costs more than it brings: about 50 µs of one core.
   private static final double TILE_FLOPS = 8e6;
