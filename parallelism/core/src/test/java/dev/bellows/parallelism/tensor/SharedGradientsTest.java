@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bellows.nn.Initializer;
+import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
 import dev.bellows.nn.Precision;
@@ -49,8 +50,9 @@ class SharedGradientsTest {
             transport -> {
               CollectiveTensorGroup group =
                   new CollectiveTensorGroup(SplitRun.collectives(transport), sequence);
-              List<Parameter> parameters = split.model().get().parameters();
-              ShardingPlan plan = SplitRun.plan(split, parameters, 4);
+              Model model = split.model().get();
+              List<Parameter> parameters = model.parameters();
+              ShardingPlan plan = SplitRun.plan(split, model.units(), 4);
               try (Backend backend = new ReferenceBackend();
                   ParameterStore store =
                       new ParameterStore(
@@ -100,8 +102,9 @@ class SharedGradientsTest {
               transport -> {
                 CollectiveTensorGroup group =
                     new CollectiveTensorGroup(SplitRun.collectives(transport), false);
-                List<Parameter> parameters = split.model().get().parameters();
-                ShardingPlan plan = SplitRun.plan(split, parameters, degree);
+                Model model = split.model().get();
+              List<Parameter> parameters = model.parameters();
+                ShardingPlan plan = SplitRun.plan(split, model.units(), degree);
                 try (Backend backend = new ReferenceBackend();
                     ParameterStore store =
                         new ParameterStore(

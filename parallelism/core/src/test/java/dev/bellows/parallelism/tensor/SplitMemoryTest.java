@@ -57,7 +57,7 @@ class SplitMemoryTest {
               CollectiveTensorGroup group =
                   new CollectiveTensorGroup(SplitRun.collectives(transport), sequence);
               Model model = SPLIT.model().get();
-              ShardingPlan plan = SplitRun.plan(SPLIT, model.parameters(), degree);
+              ShardingPlan plan = SplitRun.plan(SPLIT, model.units(), degree);
               try (Backend backend = Backends.open("auto", BackendOptions.threads(1));
                   ParameterStore store =
                       new ParameterStore(

@@ -8,6 +8,7 @@ import dev.bellows.nn.GradientSink;
 import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
+import dev.bellows.nn.Unit;
 import dev.bellows.nn.Precision;
 import dev.bellows.nn.SavedTensors;
 import dev.bellows.nn.StepBatch;
@@ -115,9 +116,9 @@ final class SplitRun {
         });
   }
 
-  static ShardingPlan plan(SplitModel split, List<Parameter> parameters, int degree) {
+  static ShardingPlan plan(SplitModel split, List<Unit> units, int degree) {
     Stages stages = new Stages(1, List.of(0, split.traits().layers()));
-    return new ShardingPlan(split.traits(), parameters, new Mesh(1, 1, 1, degree), stages);
+    return new ShardingPlan(split.traits(), units, new Mesh(1, 1, 1, degree), stages);
   }
 
   private void rank(Transport transport, int steps) {
@@ -129,7 +130,7 @@ final class SplitRun {
                 backend,
                 model.parameters(),
                 precision,
-                plan(split, model.parameters(), degree).sharding(group.rank()));
+                plan(split, model.units(), degree).sharding(group.rank()));
         SharedGradients shared = new SharedGradients(backend, store, group);
         Tensor first = zeros(backend, store);
         Tensor second = zeros(backend, store)) {
