@@ -31,7 +31,7 @@ record OneRank(double[][] losses, double[] norms, Map<String, double[]> paramete
       Backend backend, LanguageModel model, Updates updates, int groups, int steps, long seed) {
     OneRank outcome =
         new OneRank(new double[steps][groups], new double[steps], new LinkedHashMap<>());
-    try (ParameterStore store = new ParameterStore(backend, model.parameters());
+    try (ParameterStore store = new ParameterStore(backend, model.parameters(), updates.precision());
         Optimizer optimizer = updates.optimizer(backend, store);
         GradientReducer reducer =
             new GradientReducer(
