@@ -74,8 +74,7 @@ class PipelineBackpropagationTest {
   }
 
   /// One training.
-  private record Case(
-      Kind model, Updates updates, int pipeline, int data, ScheduleKind schedule) {
+  private record Case(Kind model, Updates updates, int pipeline, int data, ScheduleKind schedule) {
     Mesh mesh() {
       return new Mesh(pipeline, data, 1, 1);
     }
@@ -130,8 +129,7 @@ class PipelineBackpropagationTest {
         new Oracle(one.model(), one.updates()),
         key -> {
           try (Backend backend = backend()) {
-            return OneRank.train(
-                backend, key.model().model(), key.updates(), GROUPS, STEPS, SEED);
+            return OneRank.train(backend, key.model().model(), key.updates(), GROUPS, STEPS, SEED);
           }
         });
   }
@@ -204,8 +202,7 @@ class PipelineBackpropagationTest {
         plant);
   }
 
-  private static void train(
-      StageTraining training, Case one, double[][] losses, OneRank expected) {
+  private static void train(StageTraining training, Case one, double[][] losses, OneRank expected) {
     boolean middle = training.stage() > 0 && training.stage() < one.pipeline() - 1;
     for (int step = 0; step < STEPS; step++) {
       int loads = training.estimate(step, losses[step]);

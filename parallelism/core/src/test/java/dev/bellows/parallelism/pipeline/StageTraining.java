@@ -68,8 +68,7 @@ final class StageTraining implements AutoCloseable {
     Collectives pipeline = world.group(ranks(mesh, world.rank(), MeshAxis.PIPELINE));
     Collectives data = world.group(ranks(mesh, world.rank(), MeshAxis.DATA));
     int ownGroups = tree.endGroup(dataRank) - tree.firstGroup(dataRank);
-    PipelineSchedule schedule =
-        kind.schedule(mesh.pipeline(), ownGroups * TextStep.PER_GROUP);
+    PipelineSchedule schedule = kind.schedule(mesh.pipeline(), ownGroups * TextStep.PER_GROUP);
     double[] equal = new double[model.units().size()];
     Arrays.fill(equal, 1);
     cut =
@@ -77,7 +76,8 @@ final class StageTraining implements AutoCloseable {
             .cut(model.units().stream().map(plant).toList());
     List<PipelineChunk> chunks = new ArrayList<>();
     for (int chunk : cut.chunksOf(stage)) {
-      ParameterStore store = new ParameterStore(backend, cut.parameters(chunk), updates.precision());
+      ParameterStore store =
+          new ParameterStore(backend, cut.parameters(chunk), updates.precision());
       GradientReducer reducer =
           new GradientReducer(backend, store, tree, dataRank, data, Reduction.TREE);
       store.initialise(seed);
