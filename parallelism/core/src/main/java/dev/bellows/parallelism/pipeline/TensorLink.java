@@ -22,11 +22,7 @@ public final class TensorLink implements StageLink<Tensor> {
       Backend backend, Collectives pipeline, Activations activations, ModelCut cut) {
     if (pipeline.worldSize() != cut.stages()) {
       throw new IllegalArgumentException(
-          "a pipeline of "
-              + cut.stages()
-              + " stages was given "
-              + pipeline.worldSize()
-              + " ranks");
+          "a pipeline of " + cut.stages() + " stages was given " + pipeline.worldSize() + " ranks");
     }
     this.backend = backend;
     this.pipeline = pipeline;

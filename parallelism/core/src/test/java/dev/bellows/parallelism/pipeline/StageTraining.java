@@ -6,8 +6,10 @@ import dev.bellows.nn.Evaluation;
 import dev.bellows.nn.GradientSink;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
+import dev.bellows.nn.RecomputedSegments;
 import dev.bellows.nn.TestTensors;
 import dev.bellows.nn.Unit;
+import dev.bellows.nn.WeightGradient;
 import dev.bellows.optimizers.GradientClipping;
 import dev.bellows.optimizers.Optimizer;
 import dev.bellows.parallelism.BatchTree;
@@ -67,8 +69,7 @@ final class StageTraining implements AutoCloseable {
     Collectives pipeline = world.group(ranks(mesh, world.rank(), MeshAxis.PIPELINE));
     Collectives data = world.group(ranks(mesh, world.rank(), MeshAxis.DATA));
     int ownGroups = tree.endGroup(dataRank) - tree.firstGroup(dataRank);
-    PipelineSchedule schedule =
-        kind.schedule(mesh.pipeline(), ownGroups * TextStep.PER_GROUP);
+    PipelineSchedule schedule = kind.schedule(mesh.pipeline(), ownGroups * TextStep.PER_GROUP);
     double[] equal = new double[model.units().size()];
     Arrays.fill(equal, 1);
     cut =
@@ -76,7 +77,8 @@ final class StageTraining implements AutoCloseable {
             .cut(model.units().stream().map(plant).toList());
     List<PipelineChunk> chunks = new ArrayList<>();
     for (int chunk : cut.chunksOf(stage)) {
-      ParameterStore store = new ParameterStore(backend, cut.parameters(chunk));
+      ParameterStore store =
+          new ParameterStore(backend, cut.parameters(chunk), updates.precision());
       GradientReducer reducer =
           new GradientReducer(backend, store, tree, dataRank, data, Reduction.TREE);
       store.initialise(seed);
@@ -91,7 +93,7 @@ final class StageTraining implements AutoCloseable {
             backend,
             new PipelineStage(schedule, stage, chunks),
             new TensorLink(backend, pipeline, activations, cut),
-            ChunkRecording.plain(Loss.PLAIN, seed, activations));
+            recording(mesh, seed, activations));
     tied = new TiedGradients(backend, cut, stage, pipeline);
     norms = new StageNorms(cut, stage, pipeline);
     evaluator =
@@ -103,6 +105,14 @@ final class StageTraining implements AutoCloseable {
             DType.F32,
             model.rowsPerSample(),
             TensorGroup.single());
+  }
+
+  /// Meshes of two data ranks recompute their segments, which changes no bit.
+  private static ChunkRecording recording(Mesh mesh, long seed, Activations activations) {
+    return mesh.data() == 2
+        ? new ChunkRecording(
+            RecomputedSegments::new, WeightGradient.EXACT, Loss.PLAIN, seed, activations)
+        : ChunkRecording.plain(Loss.PLAIN, seed, activations);
   }
 
   private static int[] ranks(Mesh mesh, int rank, MeshAxis axis) {
