@@ -26,7 +26,7 @@ class SplitTapeTest {
   /// What all ranks found together; a gradient is put together from what the ranks have of it.
   private record Outcome(double loss, Evaluation evaluation, Map<String, double[]> gradients) {}
 
-  private record Setting(int samples, Loss loss, double dropout, boolean recomputed) {}
+  private record Setting(int samples, Loss loss, double dropout, boolean recomputed, boolean cut) {}
 
   private static Outcome outcome(int size, boolean sequence, Setting setting) throws Exception {
     Map<Integer, Double> losses = new ConcurrentHashMap<>();
@@ -60,9 +60,7 @@ class SplitTapeTest {
             store.initialise(SEED);
             tape.drawFrom(Philox.of(SEED, Philox.Purpose.DROPOUT));
             store.beginAccumulation();
-            Variable logits = model.logits(tape, ids, setting.dropout(), 30);
-            losses.put(group.rank(), tape.crossEntropy(setting.loss(), logits, targets, 0.25));
-            tape.backward();
+            losses.put(group.rank(), walk(tape, backend, model, ids, targets, setting, group));
             store.endAccumulation();
             store.combineUses();
             parts.put(group.rank(), gradients(backend, store, group));
@@ -74,6 +72,37 @@ class SplitTapeTest {
       assertEquals(evaluations.get(0), evaluations.get(rank));
     }
     return new Outcome(losses.get(0), evaluations.get(0), together(parts, sequence));
+  }
+
+  /// Forward and backward; returns the loss.
+  private static double walk(
+      Tape tape,
+      ReferenceBackend backend,
+      TinyTransformer model,
+      Tensor ids,
+      Tensor targets,
+      Setting setting,
+      TensorGroup group) {
+    double dropout = setting.dropout();
+    if (!setting.cut()) {
+      Variable logits = model.logits(tape, ids, dropout, 30);
+      double loss = tape.crossEntropy(setting.loss(), logits, targets, 0.25);
+      tape.backward();
+      return loss;
+    }
+    Variable output = model.first(tape, ids, dropout, 30);
+    try (Tape second =
+        new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true, group)) {
+      second.drawFrom(Philox.of(SEED, Philox.Purpose.DROPOUT));
+      Variable leaf = second.leaf(output.value(), output.layout(), output.logicalRows());
+      Variable logits = model.last(second, leaf, setting.samples(), dropout, 30);
+      double loss = second.crossEntropy(setting.loss(), logits, targets, 0.25);
+      second.backward();
+      try (Tensor gradient = second.takeGradient(leaf).orElseThrow()) {
+        tape.backward(output, gradient);
+      }
+      return loss;
+    }
   }
 
   private static Evaluation evaluate(
@@ -158,9 +187,11 @@ class SplitTapeTest {
   void ranksComputeWhatOneComputes(int size, boolean sequence) throws Exception {
     // Rows that do not come out even, fewer rows than ranks, and a gradient of everything that a
     // loss can have.
-    compare(size, sequence, new Setting(2, new Loss(0.1, 0.01), 0.3, false));
-    compare(size, sequence, new Setting(1, Loss.PLAIN, 0, false));
-    compare(size, sequence, new Setting(3, new Loss(0, 0.02), 0.1, true));
+    compare(size, sequence, new Setting(2, new Loss(0.1, 0.01), 0.3, false, false));
+    compare(size, sequence, new Setting(1, Loss.PLAIN, 0, false, false));
+    compare(size, sequence, new Setting(3, new Loss(0, 0.02), 0.1, true, false));
+    // Two tapes: what a pipeline passes on is whole, or a rank's own rows.
+    compare(size, sequence, new Setting(2, Loss.PLAIN, 0.2, false, true));
   }
 
   /// Two linear layers end with rows of logits under sequence parallelism: each rank has the loss of its own.

@@ -53,10 +53,23 @@ final class TinyTransformer {
   }
 
   Variable logits(Tape tape, Tensor ids, double dropout, long firstRow) {
-    int samples = (int) ids.shape().dim(0);
-    Variable x = tape.embedding(ids, table, positions);
-    x = tape.dropout(x, dropout, "embedding", firstRow);
-    x = tape.segment("attention", x, input -> attention(tape, input, samples, dropout, firstRow));
+    Variable x = first(tape, ids, dropout, firstRow);
+    return last(tape, x, (int) ids.shape().dim(0), dropout, firstRow);
+  }
+
+  /// What a first stage computes.
+  Variable first(Tape tape, Tensor ids, double dropout, long firstRow) {
+    return tape.dropout(
+        tape.embedding(ids, table, positions), dropout, "embedding", firstRow);
+  }
+
+  /// What a second stage computes of it.
+  Variable last(Tape tape, Variable embedded, int samples, double dropout, long firstRow) {
+    Variable x =
+        tape.segment(
+            "attention",
+            embedded,
+            input -> attention(tape, input, samples, dropout, firstRow));
     x = tape.segment("mlp", x, input -> mlp(tape, input));
     return tape.segment(
         "head",
