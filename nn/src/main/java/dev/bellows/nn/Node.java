@@ -27,6 +27,9 @@ abstract class Node {
   /// no other owner holds it.
   abstract void backward(Tape tape, Tensor dy);
 
+  /// Backward has come by, whether a gradient arrived or not.
+  void passed() {}
+
   /// Gives up what was saved and not fetched; harmless after backward.
   final void discard() {
     for (int i = 0; i < saved.length; i++) {

@@ -154,8 +154,8 @@ public final class Tape implements AutoCloseable {
     }
   }
 
-  /// `x` itself, behind a border: `passed` runs once backward has walked everything that was recorded after it and nothing that was recorded before,
-  /// provided that a gradient arrives. Changes no bit and takes no memory.
+  /// `x` itself, behind a border: `passed` runs once backward has walked everything that was recorded after it and nothing that was recorded before.
+  /// Changes no bit and takes no memory.
   public Variable border(Variable x, Runnable passed) {
     return mode == Mode.RECORD ? BorderNode.forward(this, x, passed) : x;
   }
@@ -281,6 +281,7 @@ public final class Tape implements AutoCloseable {
       Optional<Tensor> dy = takeSlot(node.outputSlot());
       try {
         dy.ifPresent(gradient -> node.backward(this, gradient));
+        node.passed();
       } finally {
         dy.ifPresent(Tensor::release);
         node.discard();

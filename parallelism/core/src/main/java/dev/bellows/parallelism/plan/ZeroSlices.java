@@ -13,7 +13,8 @@ import java.util.stream.IntStream;
 /// Parameters whose update rule sees single elements form one row per unit of the model, which is cut into runs of nearly equal length, at borders of
 /// 4,096-element blocks counted from each parameter's start, so that sums over blocks keep their bits. Every unit is cut, so that all ranks take part
 /// when its weights are gathered and its gradients scattered; what a border lies off is made up for in the next unit. A parameter whose rule
-/// sees more goes whole to the rank that has least so far, the largest first. Immutable.
+/// sees more goes whole to the rank that has least of such so far, unit by unit, the largest of a unit first. What becomes of a unit depends on it and those
+/// before, never on later ones. Immutable.
 public final class ZeroSlices {
   /// Elements of a block, the unit of the squared norm's sum.
   public static final int BLOCK = 4096;
@@ -49,11 +50,27 @@ public final class ZeroSlices {
       before += row.stream().mapToLong(elements::get).sum();
       cutRow(row, elements, before, cuts);
     }
+    long[] loads = new long[ranks];
     IntStream.range(0, elements.size())
         .filter(whole::get)
         .boxed()
-        .sorted(Comparator.comparing(elements::get, Comparator.reverseOrder()))
-        .forEachOrdered(i -> emptiest().add(new Slice(i, 0, elements.get(i))));
+        .sorted(
+            Comparator.<Integer, Integer>comparing(units::get)
+                .thenComparing(elements::get, Comparator.reverseOrder()))
+        .forEachOrdered(
+            i -> {
+              int owner = leastLoaded(loads);
+              loads[owner] += elements.get(i);
+              slices.get(owner).add(new Slice(i, 0, elements.get(i)));
+            });
+  }
+
+  private static int leastLoaded(long[] loads) {
+    int least = 0;
+    for (int rank = 1; rank < loads.length; rank++) {
+      least = loads[rank] < loads[least] ? rank : least;
+    }
+    return least;
   }
 
   /// Shares out the parameters `row`. `total` is the number of elements of this row and those before; `cuts` holds how many elements of the rows before
@@ -86,10 +103,6 @@ public final class ZeroSlices {
     long below = inside / BLOCK * BLOCK;
     long above = Math.min(below + BLOCK, elements);
     return inside - below < above - inside ? below : above;
-  }
-
-  private List<Slice> emptiest() {
-    return slices.stream().min(Comparator.comparingLong(ZeroSlices::sum)).orElseThrow();
   }
 
   private static long sum(List<Slice> slices) {

@@ -7,6 +7,7 @@ import dev.bellows.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -14,14 +15,13 @@ import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.Predicate;
 
-/// The squared norm of gradients that lie in slices on many ranks, with the bits that [Backend#squaredNorm] of each whole gradient has, added in the model's
-/// order. The owner of a parameter's first blocks sends their sum, the owners of later ones a sum for each block, for additions in FP64 cannot be
+/// The squared norms of gradients that lie in slices on many ranks, with the bits that [Backend#squaredNorm] of each whole gradient has. The owner of a parameter's first blocks sends their sum, the owners of later ones a sum for each block, for additions in FP64 cannot be
 /// regrouped.
 final class BlockNorm {
   private BlockNorm() {}
 
   /// All ranks call alike and get the same. `gradient` is this rank's gradient of one of its slices.
-  static double squaredNorm(
+  static Map<Parameter, Double> squaredNorms(
       Backend backend,
       Collectives collectives,
       ZeroLayout layout,
@@ -57,7 +57,7 @@ final class BlockNorm {
         : Math.toIntExact((slice.extent() + Backend.BLOCK - 1) / Backend.BLOCK);
   }
 
-  private static double combine(
+  private static Map<Parameter, Double> combine(
       ZeroLayout layout, Predicate<Parameter> trained, double[][] all) {
     Map<Parameter, SortedMap<Long, double[]>> byStart = new IdentityHashMap<>();
     for (int rank = 0; rank < all.length; rank++) {
@@ -72,16 +72,19 @@ final class BlockNorm {
         }
       }
     }
-    double total = 0;
+    Map<Parameter, Double> norms = new LinkedHashMap<>();
     for (Parameter parameter : layout.parameters()) {
+      if (!trained.test(parameter)) {
+        continue;
+      }
       double norm = 0;
       for (double[] sums : byStart.getOrDefault(parameter, new TreeMap<>()).values()) {
         for (double sum : sums) {
           norm += sum;
         }
       }
-      total += norm;
+      norms.put(parameter, norm);
     }
-    return total;
+    return norms;
   }
 }

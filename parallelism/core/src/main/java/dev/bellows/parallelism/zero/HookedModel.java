@@ -5,21 +5,27 @@ import dev.bellows.nn.Parameter;
 import dev.bellows.nn.SampleRange;
 import dev.bellows.nn.Tape;
 import dev.bellows.nn.Unit;
-import dev.bellows.nn.UnitHooks;
 import dev.bellows.nn.Variable;
 import java.util.ArrayList;
 import java.util.List;
 
-/// A model that tells hooks of its units' forward passes: for evaluation, where nothing runs backward.
+/// A model that tells hooks of its units' passes.
 final class HookedModel implements Model {
   private final Model model;
-  private final List<Unit> units = new ArrayList<>();
+  private final List<Unit> units;
 
   HookedModel(Model model, UnitHooks hooks) {
     this.model = model;
-    for (int i = 0; i < model.units().size(); i++) {
-      units.add(new HookedUnit(model.units().get(i), i, hooks));
+    this.units = units(model.units(), hooks);
+  }
+
+  /// The same units, whose passes `hooks` are told of.
+  static List<Unit> units(List<Unit> units, UnitHooks hooks) {
+    List<Unit> hooked = new ArrayList<>();
+    for (int i = 0; i < units.size(); i++) {
+      hooked.add(new HookedUnit(units.get(i), i, hooks));
     }
+    return hooked;
   }
 
   /// Unit number `index`.
@@ -46,10 +52,11 @@ final class HookedModel implements Model {
 
     @Override
     public Variable forward(Tape tape, Variable input, SampleRange samples) {
+      Variable x = tape.border(input, () -> hooks.afterBackward(index));
       hooks.beforeForward(index);
-      Variable output = unit.forward(tape, input, samples);
+      Variable y = unit.forward(tape, x, samples);
       hooks.afterForward(index);
-      return output;
+      return tape.border(y, () -> hooks.beforeBackward(index));
     }
   }
 

@@ -1,8 +1,9 @@
 package dev.bellows.parallelism.zero;
 
+import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
-import dev.bellows.nn.UnitHooks;
+import dev.bellows.nn.Unit;
 import dev.bellows.parallelism.BatchTree;
 import dev.bellows.parallelism.Collectives;
 import dev.bellows.parallelism.GradientReducer;
@@ -11,6 +12,7 @@ import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
 
@@ -101,13 +103,18 @@ final class StoreShare implements ZeroShare, UnitHooks {
   }
 
   @Override
-  public UnitHooks hooks() {
-    return this;
+  public List<Unit> hooked(List<Unit> units) {
+    return HookedModel.units(units, this);
   }
 
   @Override
-  public void beforeBackward(int unit, boolean first) {
-    if (first && !accumulating) {
+  public Model hooked(Model model) {
+    return new HookedModel(model, this);
+  }
+
+  @Override
+  public void beforeBackward(int unit) {
+    if (!accumulating) {
       store.beginAccumulation();
       accumulating = true;
     }
@@ -128,13 +135,22 @@ final class StoreShare implements ZeroShare, UnitHooks {
   @Override
   public void reduce() {
     reducer.reduceScatter(parts);
+  }
+
+  @Override
+  public void combineUses() {
     RegionWork.combineUses(
         backend, layout, region -> region.sliceInWhole(store.gradients(), rank));
   }
 
   @Override
-  public double squaredNorm(Predicate<Parameter> trained) {
-    return BlockNorm.squaredNorm(backend, collectives, layout, trained, this::gradients);
+  public Tensor useGradients(Parameter use) {
+    return layout.gradientRegion(use).sliceInWhole(store.gradients(), rank);
+  }
+
+  @Override
+  public Map<Parameter, Double> squaredNorms(Predicate<Parameter> trained) {
+    return BlockNorm.squaredNorms(backend, collectives, layout, trained, this::gradients);
   }
 
   @Override

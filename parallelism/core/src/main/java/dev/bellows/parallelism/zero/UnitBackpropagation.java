@@ -4,25 +4,21 @@ import dev.bellows.nn.Batch;
 import dev.bellows.nn.GradientEstimator;
 import dev.bellows.nn.GradientSink;
 import dev.bellows.nn.Model;
-import dev.bellows.nn.SampleRange;
 import dev.bellows.nn.SavedTensors;
 import dev.bellows.nn.StepBatch;
 import dev.bellows.nn.Tape;
-import dev.bellows.nn.Unit;
-import dev.bellows.nn.UnitHooks;
 import dev.bellows.nn.Variable;
 import dev.bellows.nn.WeightGradient;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.Loss;
 import dev.bellows.tensor.Philox;
-import java.util.List;
 
 /// Backpropagation of a model whose weights or gradients are shared out: the same as [dev.bellows.nn.Backpropagation], bit by bit, with a [ZeroShare] told
-/// of every unit's passes. The sink passes on to the share what groups end, and sums when the parameters are ready. Threads: one at a time, the
+/// of every unit's passes ([ZeroShare#hooked]). The sink passes on to the share what groups end, and sums when the parameters are ready. Threads: one at a time, the
 /// backend's caller.
 public final class UnitBackpropagation implements GradientEstimator {
   private final Backend backend;
-  private final List<Unit> units;
+  private final Model model;
   private final ZeroShare share;
   private final SavedTensors saved;
   private final WeightGradient weightGradient;
@@ -39,7 +35,7 @@ public final class UnitBackpropagation implements GradientEstimator {
       Loss loss,
       long seed) {
     this.backend = backend;
-    this.units = model.units();
+    this.model = share.hooked(model);
     this.share = share;
     this.saved = saved;
     this.weightGradient = weightGradient;
@@ -62,42 +58,15 @@ public final class UnitBackpropagation implements GradientEstimator {
 
   /// Returns the sum of the row losses of `group`.
   private double accumulate(Tape tape, StepBatch batch, int group) {
-    UnitHooks hooks = share.hooks();
     double lossSum = 0;
     for (int index = 0; index < batch.microBatchesPerGroup(); index++) {
-      boolean first = index == 0;
-      boolean last = index == batch.microBatchesPerGroup() - 1;
       try (Batch microBatch = batch.microBatch(group, index)) {
-        Variable logits = forward(tape, microBatch, first, last);
+        Variable logits = model.logits(tape, microBatch);
         lossSum += tape.crossEntropy(loss, logits, microBatch.targets(), batch.lossScale());
-        hooks.beforeBackward(units.size() - 1, first);
         tape.backward();
-        hooks.afterBackward(0, last);
         tape.reset();
       }
     }
     return lossSum;
-  }
-
-  private Variable forward(Tape tape, Batch microBatch, boolean first, boolean last) {
-    UnitHooks hooks = share.hooks();
-    SampleRange samples = SampleRange.of(microBatch);
-    Variable x = tape.constant(microBatch.inputs());
-    for (int unit = 0; unit < units.size(); unit++) {
-      if (unit > 0) {
-        int passed = unit;
-        x =
-            tape.border(
-                x,
-                () -> {
-                  hooks.afterBackward(passed, last);
-                  hooks.beforeBackward(passed - 1, first);
-                });
-      }
-      hooks.beforeForward(unit);
-      x = units.get(unit).forward(tape, x, samples);
-      hooks.afterForward(unit);
-    }
-    return x;
   }
 }

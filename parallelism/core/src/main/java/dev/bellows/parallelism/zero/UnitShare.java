@@ -1,9 +1,10 @@
 package dev.bellows.parallelism.zero;
 
+import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterBinding;
 import dev.bellows.nn.Precision;
-import dev.bellows.nn.UnitHooks;
+import dev.bellows.nn.Unit;
 import dev.bellows.parallelism.Collectives;
 import dev.bellows.parallelism.zero.GroupDeal.Step;
 import dev.bellows.tensor.Backend;
@@ -12,8 +13,10 @@ import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Predicate;
@@ -35,6 +38,7 @@ final class UnitShare implements ZeroShare, UnitHooks {
   private final Tensor values;
   private final Optional<Tensor> operands;
   private final Optional<UnitValues> unitValues;
+  private final int[] passes;
   private int round;
   private int unitsDone;
 
@@ -66,6 +70,7 @@ final class UnitShare implements ZeroShare, UnitHooks {
     this.rank = collectives.rank();
     this.deal = new GroupDeal(groups, layout.ranks());
     this.rounds = deal.steps();
+    this.passes = new int[layout.units().size()];
     boolean built = false;
     try {
       sums = own(new SliceSums(backend, collectives, layout, deal));
@@ -165,16 +170,20 @@ final class UnitShare implements ZeroShare, UnitHooks {
   }
 
   @Override
-  public UnitHooks hooks() {
-    return this;
+  public List<Unit> hooked(List<Unit> units) {
+    return HookedModel.units(units, this);
+  }
+
+  @Override
+  public Model hooked(Model model) {
+    return new HookedModel(model, this);
   }
 
   @Override
   public void beginStep() {
     // What an evaluation has left would be out of date after the next update.
     releaseAll();
-    round = 0;
-    unitsDone = 0;
+    beginRound(0);
     operands.ifPresent(copy -> backend.copy(values, copy));
   }
 
@@ -192,17 +201,18 @@ final class UnitShare implements ZeroShare, UnitHooks {
   }
 
   @Override
-  public void beforeBackward(int unit, boolean first) {
+  public void beforeBackward(int unit) {
     unitValues.ifPresent(units -> units.gather(unit));
-    if (first && nextGroup().isPresent()) {
+    if (passes[unit] == 0 && nextGroup().isPresent()) {
       gradients.begin(unit);
     }
   }
 
   @Override
-  public void afterBackward(int unit, boolean last) {
+  public void afterBackward(int unit) {
     unitValues.ifPresent(units -> units.release(unit));
-    if (last) {
+    passes[unit]++;
+    if (passes[unit] == microBatches) {
       gradients.end(unit, rounds.get(round));
       unitsDone++;
     }
@@ -239,8 +249,7 @@ final class UnitShare implements ZeroShare, UnitHooks {
               + " of rank "
               + rank);
     }
-    unitsDone = 0;
-    round++;
+    beginRound(round + 1);
   }
 
   @Override
@@ -254,7 +263,16 @@ final class UnitShare implements ZeroShare, UnitHooks {
               });
       playAlong();
     }
+  }
+
+  @Override
+  public void combineUses() {
     RegionWork.combineUses(backend, layout, region -> region.sliceInShare(sums.total(), rank));
+  }
+
+  @Override
+  public Tensor useGradients(Parameter use) {
+    return layout.gradientRegion(use).sliceInShare(sums.total(), rank);
   }
 
   /// A round in which other ranks have a group and this one has none.
@@ -263,16 +281,16 @@ final class UnitShare implements ZeroShare, UnitHooks {
     for (int microBatch = 0; microBatch < microBatches; microBatch++) {
       playForward();
       for (int unit = units - 1; unit >= 0; unit--) {
-        beforeBackward(unit, microBatch == 0);
-        afterBackward(unit, microBatch == microBatches - 1);
+        beforeBackward(unit);
+        afterBackward(unit);
       }
     }
     endRound();
   }
 
   @Override
-  public double squaredNorm(Predicate<Parameter> trained) {
-    return BlockNorm.squaredNorm(backend, collectives, layout, trained, this::gradients);
+  public Map<Parameter, Double> squaredNorms(Predicate<Parameter> trained) {
+    return BlockNorm.squaredNorms(backend, collectives, layout, trained, this::gradients);
   }
 
   @Override
@@ -309,8 +327,13 @@ final class UnitShare implements ZeroShare, UnitHooks {
   public void reset() {
     releaseAll();
     gradients.close();
-    round = 0;
+    beginRound(0);
+  }
+
+  private void beginRound(int number) {
+    round = number;
     unitsDone = 0;
+    Arrays.fill(passes, 0);
   }
 
   @Override

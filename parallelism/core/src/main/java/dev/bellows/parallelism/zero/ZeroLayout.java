@@ -21,12 +21,14 @@ import java.util.function.Predicate;
 /// slice per rank, move all of it, and one more for each tied use's gradient. Every parameter starts on 64 bytes; its padding belongs to who owns its end.
 public final class ZeroLayout {
   private final Function<Parameter, Shape> shape;
+  private final List<Parameter> apart;
   private final int ranks;
   private final List<Parameter> parameters = new ArrayList<>();
   private final List<Parameter> tied = new ArrayList<>();
   private final List<UnitLayout> units = new ArrayList<>();
   private final List<List<ZeroSlice>> slices = new ArrayList<>();
   private final Map<Parameter, Home> homes = new IdentityHashMap<>();
+  private final Map<Parameter, Region> useHomes = new IdentityHashMap<>();
   private final long[] valueShares;
   private final long[] gradientShares;
   private final long valueElements;
@@ -42,16 +44,19 @@ public final class ZeroLayout {
   /// The layout for `ranks` ranks of the data axis. `units`: the parameters and tied uses of each unit of the model, in forward order; `whole` says whose
   /// update rule sees more than single elements.
   public ZeroLayout(List<List<Parameter>> units, Predicate<Parameter> whole, int ranks) {
-    this(units, whole, Parameter::shape, ranks);
+    this(units, whole, Parameter::shape, List.of(), ranks);
   }
 
-  /// The same for a model whose parameters are split over a tensor axis: `shape` is what each has on this tensor rank.
+  /// The same for a part of a model on a mesh with more axes. `shape`: what a parameter has on this tensor rank. `apart`: parameters that stages of a
+  /// pipeline share, in the same order on each; they are shared out first and by themselves, so that data rank r owns the same of them on every stage.
   public ZeroLayout(
       List<List<Parameter>> units,
       Predicate<Parameter> whole,
       Function<Parameter, Shape> shape,
+      List<Parameter> apart,
       int ranks) {
     this.shape = shape;
+    this.apart = apart;
     this.ranks = ranks;
     this.valueShares = new long[ranks];
     List<Integer> unitOf = new ArrayList<>();
@@ -67,7 +72,7 @@ public final class ZeroLayout {
         new ZeroSlices(
             parameters.stream().map(this::elements).toList(),
             parameters.stream().map(whole::test).toList(),
-            unitOf,
+            rows(unitOf),
             ranks);
     for (int rank = 0; rank < ranks; rank++) {
       slices.add(new ArrayList<>());
@@ -83,27 +88,44 @@ public final class ZeroLayout {
     }
   }
 
+  /// What is shared out together: a unit's parameters, but each that stands apart by itself, before all units.
+  private List<Integer> rows(List<Integer> unitOf) {
+    List<Integer> rows = new ArrayList<>();
+    for (int i = 0; i < parameters.size(); i++) {
+      int index = apart.indexOf(parameters.get(i));
+      rows.add(index < 0 ? unitOf.get(i) : index - apart.size());
+    }
+    return rows;
+  }
+
   /// Returns where the values of the next unit start in the whole.
   private long addUnit(
       int unit, List<Integer> unitOf, Predicate<Parameter> whole, ZeroSlices shares, long start) {
+    List<Integer> single = new ArrayList<>();
     List<Integer> cut = new ArrayList<>();
     List<Integer> uncut = new ArrayList<>();
     for (int i = 0; i < parameters.size(); i++) {
-      if (unitOf.get(i) == unit && !whole.test(parameters.get(i))) {
+      if (unitOf.get(i) == unit && apart.contains(parameters.get(i))) {
+        single.add(i);
+      } else if (unitOf.get(i) == unit && !whole.test(parameters.get(i))) {
         cut.add(i);
       }
     }
     for (int rank = 0; rank < ranks; rank++) {
       for (Slice slice : shares.slices(rank)) {
         int i = slice.parameter();
-        if (unitOf.get(i) == unit && whole.test(parameters.get(i))) {
+        if (unitOf.get(i) == unit && whole.test(parameters.get(i)) && !single.contains(i)) {
           uncut.add(i);
         }
       }
     }
     List<Placed> values = new ArrayList<>();
     List<Region> regions = new ArrayList<>();
-    long end = addRegion(unit, cut, shares, start, start, values, regions);
+    long end = start;
+    for (int i : single) {
+      end = addRegion(unit, List.of(i), shares, start, end, values, regions);
+    }
+    end = addRegion(unit, cut, shares, start, end, values, regions);
     end = addRegion(unit, uncut, shares, start, end, values, regions);
     units.add(
         new UnitLayout(
@@ -181,7 +203,9 @@ public final class ZeroLayout {
       Home home = homes.get(use.primary());
       Region part = home.part(elements(use));
       uses.add(new Placed(use, unitEnd));
-      useRegions.add(new Region(part.slices(), unitEnd, end, gradientShares));
+      Region region = new Region(part.slices(), unitEnd, end, gradientShares);
+      useRegions.add(region);
+      useHomes.put(use, region);
       for (int rank = 0; rank < ranks; rank++) {
         gradientShares[rank] += part.slices().length(rank);
       }
@@ -272,6 +296,11 @@ public final class ZeroLayout {
 
   List<UnitLayout> units() {
     return units;
+  }
+
+  /// The part of the gradient sums that is the one of `use`, primary or tied.
+  Region gradientRegion(Parameter use) {
+    return use.isTied() ? useHomes.get(use) : region(use);
   }
 
   /// The part of the values, and of their gradients, that is `parameter`.

@@ -4,19 +4,20 @@ import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
 import dev.bellows.nn.Precision;
-import dev.bellows.nn.UnitHooks;
+import dev.bellows.nn.Unit;
 import dev.bellows.parallelism.BatchTree;
 import dev.bellows.parallelism.Collectives;
 import dev.bellows.parallelism.Reduction;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.Tensor;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Predicate;
 
 /// What one rank of the data axis holds under ZeRO, and its part in a step.
 ///
-/// A step: [#beginStep]; the passes of this rank's [#groups], with [#hooks] called around each unit's, and [#endGroup] after each; [#reduce];
-/// [#squaredNorm]; the optimizer's update of [#slices]; [#shareValues]. All ranks call alike. Afterwards every value and every optimizer state has the bits
+/// A step: [#beginStep]; forward and backward passes of the [#hooked] model over this rank's [#groups], and [#endGroup] after each; [#reduce];
+/// [#combineUses]; [#squaredNorm]; the optimizer's update of [#slices]; [#shareValues]. All ranks call alike. Afterwards every value and every optimizer state has the bits
 /// that one rank without ZeRO gives. Threads: one at a time, the backend's caller.
 ///
 /// | stage | whole | shared out |
@@ -86,8 +87,12 @@ public sealed interface ZeroShare extends AutoCloseable permits StoreShare, Unit
   /// Draws every parameter's first value from its own stream: the same in every layout.
   void initialise(long seed);
 
-  /// What the passes of a step call around each unit.
-  UnitHooks hooks();
+  /// `units`, those of the layout in its order, as this share wants them computed: weights come, gradients go around each unit's passes. For training and
+  /// evaluation; all ranks run equally many forward passes, or play along.
+  List<Unit> hooked(List<Unit> units);
+
+  /// The same for a whole model.
+  Model hooked(Model model);
 
   /// Before the first pass of a step.
   void beginStep();
@@ -95,20 +100,31 @@ public sealed interface ZeroShare extends AutoCloseable permits StoreShare, Unit
   /// All passes of `group` are done. Errors: [IllegalStateException] when it is not this rank's next.
   void endGroup(int group);
 
-  /// Sums over all groups and ranks, in the tree's order, tied uses last. A rank without a group in the last round plays its part in the others'.
+  /// Sums over all groups and ranks, in the tree's order, each tied use apart. A rank without a group in the last round plays its part in the others'.
   /// Errors: as [Collectives], and [IllegalStateException] when groups are missing.
   void reduce();
 
-  /// The squared norm of all gradient sums whose parameter is `trained`: the same bits on every rank and in every layout.
-  double squaredNorm(Predicate<Parameter> trained);
+  /// Adds the tied uses' sums to their primaries', in forward order; once a step, behind [#reduce]. Between stages of a pipeline, which hold uses of one
+  /// parameter on several ranks, exchange [#useGradients] first.
+  void combineUses();
+
+  /// This rank's slice of the sum of one use, primary or tied, before [#combineUses]. Shape: [elements], padding included; empty when it owns none.
+  Tensor useGradients(Parameter use);
+
+  /// The squared norm of the gradient sum of each parameter that is `trained`, in the model's order: the same bits on every rank and in every layout.
+  Map<Parameter, Double> squaredNorms(Predicate<Parameter> trained);
+
+  /// Their sum, in the model's order.
+  default double squaredNorm(Predicate<Parameter> trained) {
+    double sum = 0;
+    for (double norm : squaredNorms(trained).values()) {
+      sum += norm;
+    }
+    return sum;
+  }
 
   /// Tells the other ranks the values that this rank owns, where values are held whole.
   void shareValues();
-
-  /// `model` for evaluation only: its units' values come and go as they are needed. All ranks run equally many forward passes, or play along.
-  default Model evaluated(Model model) {
-    return new HookedModel(model, hooks());
-  }
 
   /// Takes part in a forward pass that other ranks run and this one does not.
   void playForward();

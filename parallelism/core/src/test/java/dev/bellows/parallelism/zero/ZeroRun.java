@@ -375,6 +375,7 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
               @Override
               public void ready(List<Parameter> parameters) {
                 share.reduce();
+                share.combineUses();
                 double norm = share.squaredNorm(parameter -> true);
                 optimizer.step(number, rate(number), GradientClipping.scale(norm, CLIP));
                 share.shareValues();
