@@ -72,7 +72,6 @@ public final class ParallelPlan {
   static void checkTrainable(RunConfig config) {
     ParallelSection parallel = config.parallel();
     checkBuilt(parallel.context() > 1, "context", parallel.context(), "it must be 1");
-    checkBuilt(parallel.expert() > 1, "expert", parallel.expert(), "it must be 1");
     checkBuilt(
         parallel.zero() > 0 && parallel.pipeline() * parallel.tensor() > 1,
         "zero",

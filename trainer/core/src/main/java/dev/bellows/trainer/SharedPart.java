@@ -172,6 +172,7 @@ final class SharedPart implements ModelPart {
   @Override
   public void reduce() {
     share.reduce();
+    share.combineUses();
   }
 
   @Override
@@ -187,13 +188,17 @@ final class SharedPart implements ModelPart {
 
   @Override
   public Optional<Evaluation> evaluate(Batch batch) {
-    return Optional.of(
-        new Evaluator(plan.backend(), share.evaluated(plan.model())).evaluate(batch));
+    Evaluation evaluation =
+        new Evaluator(plan.backend(), share.hooked(plan.model())).evaluate(batch);
+    // No backward pass takes leave of the last unit.
+    share.releaseAll();
+    return Optional.of(evaluation);
   }
 
   @Override
   public void playEvaluation() {
     share.playForward();
+    share.releaseAll();
   }
 
   @Override

@@ -47,8 +47,6 @@ class UntrainableTest {
     assertEquals(
         "parallel.context 2" + rest + "it must be 1", refusal("workers=2", "parallel.context=2"));
     assertEquals(
-        "parallel.expert 2" + rest + "it must be 1", refusal("workers=2", "parallel.expert=2"));
-    assertEquals(
         "parallel.zero 3" + rest + "together with pipeline or tensor above 1 it must be 0",
         refusal("workers=4", "parallel={tensor: 2, zero: 3}"));
   }

@@ -221,7 +221,7 @@ class LoadersTest {
 
   @Test
   void closingEndsTheThread() throws InterruptedException {
-    String name = "bellows-data-groups-2-3";
+    String name = "bellows-data-group-2";
     StepLoader loader = loader(new Telling(index -> pause()), 2, 3);
     loader.load(0);
     assertTrue(
