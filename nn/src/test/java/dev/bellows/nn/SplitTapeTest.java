@@ -45,10 +45,7 @@ class SplitTapeTest {
           try (ReferenceBackend backend = new ReferenceBackend();
               ParameterStore store =
                   new ParameterStore(
-                      backend,
-                      model.parameters(),
-                      DType.F64,
-                      TinyTransformer.sharding(group));
+                      backend, model.parameters(), DType.F64, TinyTransformer.sharding(group));
               Tape tape = new Tape(backend, saved, WeightGradient.EXACT, true, group);
               Tensor ids =
                   TestTensors.ids(
@@ -91,8 +88,7 @@ class SplitTapeTest {
       return loss;
     }
     Variable output = model.first(tape, ids, dropout, 30);
-    try (Tape second =
-        new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true, group)) {
+    try (Tape second = new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true, group)) {
       second.drawFrom(Philox.of(SEED, Philox.Purpose.DROPOUT));
       long rows = ids.elements();
       Spread spread =
@@ -225,8 +221,7 @@ class SplitTapeTest {
           Parameter bias = named(all, "bias3");
           try (ReferenceBackend backend = new ReferenceBackend();
               ParameterStore store =
-                  new ParameterStore(
-                      backend, all, DType.F64, TinyTransformer.sharding(group));
+                  new ParameterStore(backend, all, DType.F64, TinyTransformer.sharding(group));
               Tape tape =
                   new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true, group);
               Tape second =
@@ -235,11 +230,9 @@ class SplitTapeTest {
               Tensor targets = TestTensors.ids(backend, new int[] {1, 0, -1, 7, 3}, 5)) {
             store.initialise(SEED);
             store.beginAccumulation();
-            Variable hidden =
-                tape.relu(tape.linear(tape.constant(x), up, Optional.empty()));
+            Variable hidden = tape.relu(tape.linear(tape.constant(x), up, Optional.empty()));
             // A cut between the two layers hands columns on.
-            Spread spread =
-                Spread.handedOn(group, TinyTransformer.sharding(group), down, 5, 8);
+            Spread spread = Spread.handedOn(group, TinyTransformer.sharding(group), down, 5, 8);
             assertEquals(hidden.spread(), spread);
             Variable leaf = second.leaf(hidden.value(), spread);
             Variable logits = second.linear(leaf, down, Optional.of(bias));
