@@ -45,10 +45,7 @@ class SplitTapeTest {
           try (ReferenceBackend backend = new ReferenceBackend();
               ParameterStore store =
                   new ParameterStore(
-                      backend,
-                      model.parameters(),
-                      DType.F64,
-                      TinyTransformer.sharding(group));
+                      backend, model.parameters(), DType.F64, TinyTransformer.sharding(group));
               Tape tape = new Tape(backend, saved, WeightGradient.EXACT, true, group);
               Tensor ids =
                   TestTensors.ids(
@@ -91,10 +88,18 @@ class SplitTapeTest {
       return loss;
     }
     Variable output = model.first(tape, ids, dropout, 30);
-    try (Tape second =
-        new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true, group)) {
+    try (Tape second = new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true, group)) {
       second.drawFrom(Philox.of(SEED, Philox.Purpose.DROPOUT));
-      Variable leaf = second.leaf(output.value(), output.layout(), output.logicalRows());
+      long rows = ids.elements();
+      Spread spread =
+          Spread.handedOn(
+              group,
+              TinyTransformer.sharding(group),
+              named(model.parameters(), "norm1.gamma"),
+              rows,
+              output.value().shape().dim(1));
+      assertEquals(output.spread(), spread);
+      Variable leaf = second.leaf(output.value(), spread);
       Variable logits = model.last(second, leaf, setting.samples(), dropout, 30);
       double loss = second.crossEntropy(setting.loss(), logits, targets, 0.25);
       second.backward();
@@ -216,26 +221,32 @@ class SplitTapeTest {
           Parameter bias = named(all, "bias3");
           try (ReferenceBackend backend = new ReferenceBackend();
               ParameterStore store =
-                  new ParameterStore(
-                      backend, all, DType.F64, TinyTransformer.sharding(group));
+                  new ParameterStore(backend, all, DType.F64, TinyTransformer.sharding(group));
               Tape tape =
+                  new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true, group);
+              Tape second =
                   new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true, group);
               Tensor x = TestTensors.normal(backend, DType.F64, SEED, 5, 8);
               Tensor targets = TestTensors.ids(backend, new int[] {1, 0, -1, 7, 3}, 5)) {
             store.initialise(SEED);
             store.beginAccumulation();
-            Variable hidden =
-                tape.relu(tape.linear(tape.constant(x), up, Optional.empty()));
-            Variable logits = tape.linear(hidden, down, Optional.of(bias));
-            Evaluation counted = Predictions.count(tape, logits, targets);
-            double loss = tape.crossEntropy(logits, targets, 1);
-            tape.backward();
-            store.endAccumulation();
-            Tensor gradient = bias.gradient();
-            if (sequence) {
-              group.sum(gradient);
+            Variable hidden = tape.relu(tape.linear(tape.constant(x), up, Optional.empty()));
+            // A cut between the two layers hands columns on.
+            Spread spread = Spread.handedOn(group, TinyTransformer.sharding(group), down, 5, 8);
+            assertEquals(hidden.spread(), spread);
+            Variable leaf = second.leaf(hidden.value(), spread);
+            Variable logits = second.linear(leaf, down, Optional.of(bias));
+            Evaluation counted = Predictions.count(second, logits, targets);
+            double loss = second.crossEntropy(logits, targets, 1);
+            second.backward();
+            try (Tensor gradient = second.takeGradient(leaf).orElseThrow()) {
+              tape.backward(hidden, gradient);
             }
-            double[] slopes = TestTensors.values(backend, gradient);
+            store.endAccumulation();
+            if (sequence) {
+              group.sum(bias.gradient());
+            }
+            double[] slopes = TestTensors.values(backend, bias.gradient());
             double[] result = Arrays.copyOf(slopes, slopes.length + 3);
             result[slopes.length] = loss;
             result[slopes.length + 1] = counted.rows();

@@ -69,8 +69,7 @@ class TensorTrainingTest {
   @MethodSource("models")
   void anyNumberOfRanksTrainsTheSame(SplitModel split) throws Exception {
     Supplier<Backend> backends = ReferenceBackend::new;
-    SplitRun.Outcome one =
-        SplitRun.train(split, 1, false, STEPS, Precision.F32, backends);
+    SplitRun.Outcome one = SplitRun.train(split, 1, false, STEPS, Precision.F32, backends);
     assertNotEquals(one.losses().getFirst(), one.losses().getLast());
     for (int degree : new int[] {2, 4}) {
       for (boolean sequence : new boolean[] {false, true}) {
