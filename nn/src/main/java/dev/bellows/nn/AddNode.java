@@ -14,9 +14,16 @@ final class AddNode extends Node {
   }
 
   static Variable forward(Tape tape, Variable a, Variable b) {
+    if (a.layout() != b.layout() || !a.spread().columns().equals(b.spread().columns())) {
+      throw new IllegalStateException(
+          "a sum takes values that lie alike, but "
+              + Exchange.describe(a)
+              + " and "
+              + Exchange.describe(b));
+    }
     Tensor target =
         b.value().storage().isShared() ? tape.reuseOrAllocate(a.value()) : b.value().retain();
-    Variable y = tape.variable(target, a.isDifferentiable() || b.isDifferentiable());
+    Variable y = tape.variable(target, a.isDifferentiable() || b.isDifferentiable(), a.spread());
     tape.backend().add(a.value(), b.value(), target);
     if (tape.isTraining()) {
       tape.record(new AddNode(a, b, y));

@@ -16,10 +16,12 @@ final class AttentionNode extends Node {
     this.qkv = qkv;
   }
 
-  static Variable forward(Tape tape, Attention spec, Variable qkv) {
+  static Variable forward(Tape tape, Attention logical, Variable qkv) {
+    Attention spec = Heads.own(logical, qkv);
     long rows = (long) spec.batch() * spec.time();
     Variable out =
         tape.output(
+            Heads.result(logical, qkv),
             qkv.dtype(), qkv.isDifferentiable(), rows, (long) spec.heads() * spec.headWidth());
     DType sums = qkv.dtype() == DType.BF16 ? DType.F32 : qkv.dtype();
     Variable logSumExp = tape.output(sums, false, rows * spec.heads());

@@ -16,6 +16,7 @@ public final class Backpropagation implements GradientEstimator {
   private final WeightGradient weightGradient;
   private final Loss loss;
   private final Philox dropout;
+  private final TensorGroup group;
 
   /// Backpropagation of the plain cross-entropy, with the random numbers of seed 0.
   public Backpropagation(
@@ -36,6 +37,20 @@ public final class Backpropagation implements GradientEstimator {
       WeightGradient weightGradient,
       Loss loss,
       long seed) {
+    this(backend, model, store, saved, weightGradient, loss, seed, TensorGroup.single());
+  }
+
+  /// The same on one rank of `group`, whose part of the parameters `store` has placed. All ranks estimate the same batches and get the same losses;
+  /// gradients that several ranks share are not summed over them yet.
+  public Backpropagation(
+      Backend backend,
+      Model model,
+      ParameterStore store,
+      SavedTensors saved,
+      WeightGradient weightGradient,
+      Loss loss,
+      long seed,
+      TensorGroup group) {
     this.backend = backend;
     this.model = model;
     this.store = store;
@@ -43,12 +58,13 @@ public final class Backpropagation implements GradientEstimator {
     this.weightGradient = weightGradient;
     this.loss = loss;
     this.dropout = Philox.of(seed, Philox.Purpose.DROPOUT);
+    this.group = group;
   }
 
   @Override
   public void estimate(StepBatch batch, GradientSink sink) {
     store.refreshOperands();
-    try (Tape tape = new Tape(backend, saved, weightGradient, true)) {
+    try (Tape tape = new Tape(backend, saved, weightGradient, true, group)) {
       tape.drawFrom(dropout);
       for (int group = batch.firstGroup(); group < batch.endGroup(); group++) {
         sink.endGroup(group, accumulate(tape, batch, group));

@@ -29,6 +29,7 @@ final class ConvolutionNode extends Node {
 
   static Variable forward(
       Tape tape, Convolution spec, Variable x, Parameter weight, Parameter bias) {
+    tape.exchange().requireWhole("a convolution", x);
     Variable y = tape.output(x.dtype(), true, x.rows(), spec.outElements());
     tape.backend().convolution(spec, x.value(), weight.value(), bias.value(), y.value());
     if (tape.isTraining()) {

@@ -12,7 +12,7 @@ final class GeluNode extends Node {
   }
 
   static Variable forward(Tape tape, Variable x) {
-    Variable y = tape.output(x.dtype(), x.isDifferentiable(), x.value().shape().dims());
+    Variable y = tape.outputLike(x);
     tape.backend().gelu(x.value(), y.value());
     if (tape.isTraining() && x.isDifferentiable()) {
       tape.record(new GeluNode(x, y, tape.save(x.value().retain())));

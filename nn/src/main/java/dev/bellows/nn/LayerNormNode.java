@@ -26,7 +26,9 @@ final class LayerNormNode extends Node {
 
   static Variable forward(
       Tape tape, Variable x, Parameter gamma, Optional<Parameter> beta, double epsilon) {
-    Variable y = tape.output(x.dtype(), true, x.rows(), x.width());
+    tape.exchange().requireAllColumns("layer normalisation", x);
+    tape.exchange().requireOwnRows(gamma, x.spread());
+    Variable y = tape.output(x.spread(), x.dtype(), true, x.rows(), x.width());
     Variable mean = tape.output(x.dtype(), false, x.rows());
     Variable inverseDeviation = tape.output(x.dtype(), false, x.rows());
     Tensor shift =

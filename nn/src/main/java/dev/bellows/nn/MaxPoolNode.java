@@ -18,6 +18,7 @@ final class MaxPoolNode extends Node {
   }
 
   static Variable forward(Tape tape, Pooling spec, Variable x) {
+    tape.exchange().requireWhole("max pooling", x);
     Variable y = tape.output(x.dtype(), x.isDifferentiable(), x.rows(), spec.outElements());
     Variable places = tape.output(DType.I32, false, x.rows(), spec.outElements());
     tape.backend().maxPool(spec, x.value(), y.value(), places.value());

@@ -14,6 +14,8 @@ public final class Parameter {
   private final Initializer initializer;
   private final boolean decayed;
   private final Parameter primary;
+  private Split split = Split.REPLICATED;
+  private Shard shard;
   private Tensor value;
   private Tensor operand;
   private Tensor gradient;
@@ -43,9 +45,24 @@ public final class Parameter {
     return name;
   }
 
-  /// Logical shape.
+  /// Logical shape: that of the whole parameter, however it is split.
   public Shape shape() {
     return shape;
+  }
+
+  /// How the tensor ranks share it; [Split#REPLICATED] until it is placed otherwise.
+  public Split split() {
+    return split;
+  }
+
+  /// The part that is placed here: all of it until it is placed otherwise.
+  public Shard shard() {
+    return shard == null ? Shard.whole(shape, 0, 1) : shard;
+  }
+
+  /// Shape of what is placed here: of [#value], [#operand] and [#gradient].
+  public Shape localShape() {
+    return shard().localShape();
   }
 
   /// How the first value is drawn.
@@ -68,7 +85,7 @@ public final class Parameter {
     return primary;
   }
 
-  /// The weights, owned by the store.
+  /// The weights, or this rank's part of them, owned by the store.
   public Tensor value() {
     return primary.value;
   }
@@ -90,6 +107,11 @@ public final class Parameter {
     boolean fresh = gradientFresh;
     gradientFresh = false;
     return fresh;
+  }
+
+  void split(Split split, Shard shard) {
+    this.split = split;
+    this.shard = shard;
   }
 
   void place(Tensor value, Tensor operand, Tensor gradient) {

@@ -18,6 +18,7 @@ import java.util.Set;
 /// Places a model's parameters in two flat buffers (F32; F64 for gradient checks): values, and gradients with the tied uses behind the primaries.
 /// With [Precision#BF16] a third one holds BF16 copies of the values, the operands of matrix products in training.
 ///
+/// Of a parameter that tensor ranks share, only this rank's shard is placed ([Sharding]); it has the values that the whole parameter would have.
 /// Every parameter starts on 64 bytes; the padding between them is zero and stays zero. Owns the buffers until [#close].
 /// Threads: one at a time.
 public final class ParameterStore implements AutoCloseable {
@@ -38,13 +39,26 @@ public final class ParameterStore implements AutoCloseable {
 
   /// Places `parameters` as F32, in their order, for training in `precision`. Errors: [IllegalArgumentException] when two share a name.
   public ParameterStore(Backend backend, List<Parameter> parameters, Precision precision) {
-    this(backend, parameters, DType.F32, precision);
+    this(backend, parameters, precision, Sharding.WHOLE);
+  }
+
+  /// Places what `sharding` gives this rank of `parameters` as F32, in their order, for training in `precision`. Errors: [IllegalArgumentException] when two
+  /// share a name, or when a tied use is not split like its primary.
+  public ParameterStore(
+      Backend backend, List<Parameter> parameters, Precision precision, Sharding sharding) {
+    this(backend, parameters, DType.F32, precision, sharding);
   }
 
   /// Places `parameters` as `dtype`, F32 or F64, in their order; activations follow the dtype of the parameters. Errors:
   /// [IllegalArgumentException] when two share a name.
   public ParameterStore(Backend backend, List<Parameter> parameters, DType dtype) {
-    this(backend, parameters, dtype, Precision.F32);
+    this(backend, parameters, dtype, Sharding.WHOLE);
+  }
+
+  /// The same of what `sharding` gives this rank.
+  public ParameterStore(
+      Backend backend, List<Parameter> parameters, DType dtype, Sharding sharding) {
+    this(backend, parameters, dtype, Precision.F32, sharding);
     if (dtype != DType.F32 && dtype != DType.F64) {
       close();
       throw new IllegalArgumentException("parameters are placed as F32 or F64, not " + dtype);
@@ -52,7 +66,11 @@ public final class ParameterStore implements AutoCloseable {
   }
 
   private ParameterStore(
-      Backend backend, List<Parameter> parameters, DType dtype, Precision precision) {
+      Backend backend,
+      List<Parameter> parameters,
+      DType dtype,
+      Precision precision,
+      Sharding sharding) {
     this.backend = backend;
     Set<String> names = new HashSet<>();
     for (Parameter parameter : parameters) {
@@ -60,7 +78,9 @@ public final class ParameterStore implements AutoCloseable {
         throw new IllegalArgumentException("two parameters are called " + parameter.name());
       }
       (parameter.isTied() ? uses : primaries).add(parameter);
+      parameter.split(sharding.split(parameter), sharding.shard(parameter));
     }
+    uses.forEach(ParameterStore::requireAlike);
     offsets = new long[primaries.size() + 1];
     for (int i = 0; i < primaries.size(); i++) {
       offsets[i + 1] = offsets[i] + aligned(primaries.get(i));
@@ -90,8 +110,21 @@ public final class ParameterStore implements AutoCloseable {
     }
   }
 
+  private static void requireAlike(Parameter use) {
+    if (use.split() != use.primary().split() || !use.shard().equals(use.primary().shard())) {
+      throw new IllegalArgumentException(
+          use
+              + " is split by "
+              + use.split()
+              + ", but it shares the value of "
+              + use.primary()
+              + ", which is split by "
+              + use.primary().split());
+    }
+  }
+
   private static long aligned(Parameter parameter) {
-    return placed(parameter.shape().elements());
+    return placed(parameter.localShape().elements());
   }
 
   /// Elements of a flat buffer that a parameter of `elements` elements takes, its padding included.
@@ -100,7 +133,7 @@ public final class ParameterStore implements AutoCloseable {
   }
 
   private static Tensor slice(Tensor flat, long offset, Parameter parameter) {
-    return flat.slice(offset, parameter.shape().dims());
+    return flat.slice(offset, parameter.localShape().dims());
   }
 
   /// The parameters that own values, in placement order.
@@ -128,29 +161,36 @@ public final class ParameterStore implements AutoCloseable {
     return gradients.slice(0, values.elements());
   }
 
-  /// Number of trainable elements, padding and tied uses not counted.
+  /// Number of trainable elements of the whole parameters, padding and tied uses not counted.
   public long parameterCount() {
     return primaries.stream().mapToLong(parameter -> parameter.shape().elements()).sum();
   }
 
-  /// Draws every parameter's first value from its own stream.
+  /// Draws every parameter's first value from its own stream; an element's value is a function of its place in the whole parameter.
   public void initialise(long seed) {
     Philox root = Philox.of(seed, Philox.Purpose.INITIALISATION);
     for (Parameter parameter : primaries) {
       Philox random = root.derive(parameter.name());
-      long elements = parameter.shape().elements();
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment host = arena.allocate(parameter.value().bytes(), Double.BYTES);
-        for (long i = 0; i < elements; i++) {
-          float value = parameter.initializer().value(random, i);
-          if (values.dtype() == DType.F64) {
-            host.setAtIndex(ValueLayout.JAVA_DOUBLE, i, value);
-          } else {
-            host.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
-          }
-        }
+        parameter
+            .shard()
+            .forEachRun(
+                (local, logical, extent) -> {
+                  for (long i = 0; i < extent; i++) {
+                    set(host, local + i, parameter.initializer().value(random, logical + i));
+                  }
+                });
         backend.upload(host, parameter.value());
       }
+    }
+  }
+
+  private void set(MemorySegment host, long index, float value) {
+    if (values.dtype() == DType.F64) {
+      host.setAtIndex(ValueLayout.JAVA_DOUBLE, index, value);
+    } else {
+      host.setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
     }
   }
 

@@ -12,7 +12,7 @@ final class ReluNode extends Node {
   }
 
   static Variable forward(Tape tape, Variable x) {
-    Variable y = tape.output(x.dtype(), x.isDifferentiable(), x.value().shape().dims());
+    Variable y = tape.outputLike(x);
     tape.backend().relu(x.value(), y.value());
     if (tape.isTraining() && x.isDifferentiable()) {
       tape.record(new ReluNode(x, y, tape.save(y.value().retain())));

@@ -14,7 +14,9 @@ final class RmsNormNode extends Node {
   }
 
   static Variable forward(Tape tape, Variable x, Parameter gamma, double epsilon) {
-    Variable y = tape.output(x.dtype(), true, x.rows(), x.width());
+    tape.exchange().requireAllColumns("root-mean-square normalisation", x);
+    tape.exchange().requireOwnRows(gamma, x.spread());
+    Variable y = tape.output(x.spread(), x.dtype(), true, x.rows(), x.width());
     Variable inverseRms = tape.output(x.dtype(), false, x.rows());
     tape.backend().rmsNorm(x.value(), gamma.value(), epsilon, y.value(), inverseRms.value());
     if (tape.isTraining()) {

@@ -14,7 +14,8 @@ final class RotaryNode extends Node {
     this.x = x;
   }
 
-  static Variable forward(Tape tape, Rotary spec, Variable x) {
+  static Variable forward(Tape tape, Rotary logical, Variable x) {
+    Rotary spec = Heads.own(logical, x);
     Variable y = tape.reuseOrAllocate(x);
     tape.backend().rotary(spec, x.value(), y.value());
     if (tape.isTraining() && x.isDifferentiable()) {

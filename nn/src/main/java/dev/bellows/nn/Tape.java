@@ -24,6 +24,10 @@ import java.util.function.UnaryOperator;
 /// [rows, width] in the dtype of the parameters. Gradients of parameters are added to [Parameter#gradient] in the order of the walk, so equal
 /// calls give equal bits.
 ///
+/// With a [TensorGroup] of several ranks each has its part of the layers, as its [ParameterStore] placed them. A value is then whole, or split by rows or by
+/// columns ([Layout]); each operation derives from its parameters and inputs what its result is and what is exchanged, and refuses in one sentence what it
+/// cannot share. Models give logical sizes only.
+///
 /// Memory: owns every value and gradient until it is used, [#reset] or [#close]; tensors given to it are borrowed and retained as long as
 /// needed. Threads: one at a time.
 public final class Tape implements AutoCloseable {
@@ -37,6 +41,7 @@ public final class Tape implements AutoCloseable {
   private final SavedTensors saved;
   private final WeightGradient weightGradient;
   private final Constants constants;
+  private final Exchange exchange;
   private final List<Node> nodes = new ArrayList<>();
   private final List<Variable> variables = new ArrayList<>();
   private final List<Optional<Tensor>> gradients = new ArrayList<>();
@@ -46,16 +51,32 @@ public final class Tape implements AutoCloseable {
   /// A tape on `backend`. Without `training` nothing is recorded or saved.
   public Tape(
       Backend backend, SavedTensors saved, WeightGradient weightGradient, boolean training) {
+    this(backend, saved, weightGradient, training, TensorGroup.single());
+  }
+
+  /// The same for one rank of `group`, whose other ranks run the same operations.
+  public Tape(
+      Backend backend,
+      SavedTensors saved,
+      WeightGradient weightGradient,
+      boolean training,
+      TensorGroup group) {
     this.backend = backend;
     this.saved = saved;
     this.weightGradient = weightGradient;
     this.constants = new Constants(backend);
+    this.exchange = new Exchange(backend, group);
     this.mode = training ? Mode.RECORD : Mode.EVALUATE;
   }
 
   /// A tape that only evaluates.
   public static Tape evaluating(Backend backend) {
-    return new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, false);
+    return evaluating(backend, TensorGroup.single());
+  }
+
+  /// A tape of one rank of `group` that only evaluates.
+  public static Tape evaluating(Backend backend, TensorGroup group) {
+    return new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, false, group);
   }
 
   /// Whether backward will follow.
@@ -75,9 +96,29 @@ public final class Tape implements AutoCloseable {
     return variable(tensor.retain(), true);
   }
 
+  /// The same of what another stage computed with a value of `layout`, whole or split by rows, with `rows` rows on all tensor ranks together
+  /// ([Variable#logicalRows]).
+  public Variable leaf(Tensor tensor, Layout layout, long rows) {
+    long width = tensor.shape().dim(-1);
+    Spread spread =
+        switch (layout) {
+          case WHOLE -> Spread.whole(rows, width);
+          case ROWS -> Spread.rows(rows, width);
+          case COLUMNS ->
+              throw new IllegalArgumentException(
+                  "a value that is split by columns cannot start a tape; stages pass whole or split rows on");
+        };
+    long own = spread.isRows() ? exchange.group().ownRows(rows) : rows;
+    if (tensor.shape().dim(0) != own) {
+      throw new IllegalArgumentException(
+          "of " + rows + " rows this tensor rank should have " + own + ", but was given " + tensor);
+    }
+    return variable(tensor.retain(), true, spread);
+  }
+
   /// A second handle on `x`, for a value that two operations need. Their gradients are added, the one that backward meets first on the left.
   public Variable fork(Variable x) {
-    Variable fork = new Variable(x.value().retain(), x.slot(), x.isDifferentiable());
+    Variable fork = new Variable(x.value().retain(), x.slot(), x.isDifferentiable(), x.spread());
     variables.add(fork);
     return fork;
   }
@@ -93,7 +134,8 @@ public final class Tape implements AutoCloseable {
       return body.apply(input);
     }
     boolean differentiable = input.isDifferentiable();
-    saved.enter(name, input.value(), tensor -> replay(tensor, differentiable, body));
+    Spread spread = input.spread();
+    saved.enter(name, input.value(), tensor -> replay(tensor, differentiable, spread, body));
     try {
       return body.apply(input);
     } finally {
@@ -101,11 +143,12 @@ public final class Tape implements AutoCloseable {
     }
   }
 
-  private void replay(Tensor input, boolean differentiable, UnaryOperator<Variable> body) {
+  private void replay(
+      Tensor input, boolean differentiable, Spread spread, UnaryOperator<Variable> body) {
     Mode before = mode;
     mode = Mode.REPLAY;
     try {
-      release(body.apply(variable(input.retain(), differentiable)));
+      release(body.apply(variable(input.retain(), differentiable, spread)));
     } finally {
       mode = before;
     }
@@ -124,7 +167,8 @@ public final class Tape implements AutoCloseable {
 
   // Operations
 
-  /// `x wᵀ + bias`. Shapes: `x` [rows, in], `weight` [out, in], `bias` [out].
+  /// `x wᵀ + bias`. A weight that is split by outputs takes a whole value or split rows and gives split columns; one that is split by inputs takes those and
+  /// gives a whole value, or split rows under sequence parallelism. Shapes: `x` [rows, in], `weight` [out, in], `bias` [out].
   public Variable linear(Variable x, Parameter weight, Optional<Parameter> bias) {
     return LinearNode.forward(this, x, weight, bias, false);
   }
@@ -171,14 +215,16 @@ public final class Tape implements AutoCloseable {
   }
 
   /// Sets elements of `x` [rows, width] to 0 with `probability` and scales the others by 1 / (1 - probability); changes nothing in evaluation. Which
-  /// elements are dropped is a function of the stream, of `layer` (a name, unique in the model), of the global row (row 0 of `x` is `firstRow`) and of
-  /// the column.
+  /// elements are dropped is a function of the stream, of `layer` (a name, unique in the model), of the global row (row 0 of `x`, on all tensor ranks together, is
+  /// `firstRow`) and of the column.
   public Variable dropout(Variable x, double probability, String layer, long firstRow) {
     if (!isTraining() || probability == 0) {
       return x;
     }
+    exchange.requireAllColumns("dropout " + layer, x);
     long key = dropoutStream.derive(layer).key();
-    return DropoutNode.forward(this, new Dropout(probability, key, firstRow), x);
+    long ownFirstRow = firstRow + exchange.firstRow(x.spread());
+    return DropoutNode.forward(this, new Dropout(probability, key, ownFirstRow), x);
   }
 
   /// `table[ids]`. Shapes: `ids` I32 [rows] or [samples, time], `table` [vocabulary, width].
@@ -206,7 +252,7 @@ public final class Tape implements AutoCloseable {
     return AttentionNode.forward(this, spec, qkv);
   }
 
-  /// Sum over the rows of the cross-entropy of `logits` [rows, classes] and `targets` [rows], in nats, in FP64. When training, the gradient
+  /// Sum over the rows, of all tensor ranks, of the cross-entropy of `logits` [rows, classes] and `targets` [rows], in nats, in FP64. When training, the gradient
   /// of `scale` times that sum becomes the gradient of `logits`, in the memory of `logits` where nobody else reads it, and [#backward] may
   /// follow. `scale` does not change the returned sum.
   /// A loss lies outside of segments: a segment that is computed again would add its gradient again.
@@ -220,20 +266,7 @@ public final class Tape implements AutoCloseable {
       throw new IllegalStateException(
           "a loss was recorded inside a segment; record it after the segment");
     }
-    try (Tensor losses =
-        backend.allocate(logits.dtype(), Shape.of(logits.rows()), Category.ACTIVATION)) {
-      if (!isTraining()) {
-        backend.crossEntropy(loss, logits.value(), targets, losses);
-        release(logits);
-        return backend.sum(losses);
-      }
-      Variable gradient = reuseOrAllocate(logits);
-      backend.crossEntropyWithGradient(
-          loss, logits.value(), targets, scale, losses, gradient.value());
-      contribute(logits, gradient.take());
-      release(logits);
-      return backend.sum(losses);
-    }
+    return CrossEntropy.record(this, loss, logits, targets, scale);
   }
 
   // Backward
@@ -298,6 +331,10 @@ public final class Tape implements AutoCloseable {
     return weightGradient;
   }
 
+  Exchange exchange() {
+    return exchange;
+  }
+
   Constants constants() {
     return constants;
   }
@@ -307,9 +344,25 @@ public final class Tape implements AutoCloseable {
     return variable(backend.allocate(dtype, Shape.of(dims), Category.ACTIVATION), differentiable);
   }
 
-  /// A new variable over a value that the tape takes over.
+  /// A new value with undefined contents, this rank's part of a value of `spread`.
+  Variable output(Spread spread, DType dtype, boolean differentiable, long... dims) {
+    return variable(
+        backend.allocate(dtype, Shape.of(dims), Category.ACTIVATION), differentiable, spread);
+  }
+
+  /// A new value like `x`, with undefined contents.
+  Variable outputLike(Variable x) {
+    return output(x.spread(), x.dtype(), x.isDifferentiable(), x.value().shape().dims());
+  }
+
+  /// A new variable over a value that the tape takes over, all of it on every rank.
   Variable variable(Tensor value, boolean differentiable) {
-    Variable variable = new Variable(value, gradients.size(), differentiable);
+    return variable(value, differentiable, Spread.whole(value));
+  }
+
+  /// A new variable over this rank's part of a value, which the tape takes over.
+  Variable variable(Tensor value, boolean differentiable, Spread spread) {
+    Variable variable = new Variable(value, gradients.size(), differentiable, spread);
     gradients.add(Optional.empty());
     variables.add(variable);
     return variable;
@@ -319,9 +372,9 @@ public final class Tape implements AutoCloseable {
   Variable reuseOrAllocate(Variable x) {
     Tensor value = x.value();
     if (value.storage().isShared()) {
-      return output(x.dtype(), x.isDifferentiable(), value.shape().dims());
+      return outputLike(x);
     }
-    return variable(value.retain(), x.isDifferentiable());
+    return variable(value.retain(), x.isDifferentiable(), x.spread());
   }
 
   /// A tensor of the shape of `dy`, owned by the caller: `dy` itself, retained, when nobody else reads it, else new memory.

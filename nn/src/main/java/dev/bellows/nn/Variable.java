@@ -11,15 +11,17 @@ public final class Variable {
   private final Tensor value;
   private final int slot;
   private final boolean differentiable;
+  private final Spread spread;
   private boolean used;
 
-  Variable(Tensor value, int slot, boolean differentiable) {
+  Variable(Tensor value, int slot, boolean differentiable, Spread spread) {
     this.value = value;
     this.slot = slot;
     this.differentiable = differentiable;
+    this.spread = spread;
   }
 
-  /// The forward value, valid until an operation has used this variable or the tape is closed. Errors: [IllegalStateException] when it
+  /// The forward value, or this rank's part of it, valid until an operation has used this variable or the tape is closed. Errors: [IllegalStateException] when it
   /// was used already.
   public Tensor value() {
     if (used) {
@@ -27,6 +29,20 @@ public final class Variable {
           "a value of shape " + value.shape() + " was used already; fork it before its first use");
     }
     return value;
+  }
+
+  /// How the value lies on the tensor ranks; its gradient lies likewise.
+  public Layout layout() {
+    return spread.layout();
+  }
+
+  /// Rows of all tensor ranks together.
+  public long logicalRows() {
+    return spread.rows();
+  }
+
+  Spread spread() {
+    return spread;
   }
 
   long rows() {

@@ -9,6 +9,11 @@ public interface WeightGradient {
   /// What forward saves of the layer's input `x` [rows, in], in the dtype of the products' operands: `x` itself, or a part of it. Returns a tensor owned once by the caller.
   Tensor reduceInput(Backend backend, Parameter weight, Tensor x);
 
+  /// Whether [#reduceInput] keeps its input as it is. Under sequence parallelism a rank then keeps its own rows only and gathers the others again.
+  default boolean keepsInput() {
+    return false;
+  }
+
   /// `gradient = dyᵀ x` [out, in], or `+=` when `accumulate`, from what [#reduceInput] returned and `dy` [rows, out] in the same dtype.
   void apply(
       Backend backend,
@@ -24,6 +29,11 @@ public interface WeightGradient {
         @Override
         public Tensor reduceInput(Backend backend, Parameter weight, Tensor x) {
           return x.retain();
+        }
+
+        @Override
+        public boolean keepsInput() {
+          return true;
         }
 
         @Override

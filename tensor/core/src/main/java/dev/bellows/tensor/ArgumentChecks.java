@@ -392,6 +392,93 @@ public final class ArgumentChecks {
     apartOrSame("crossEntropyWithGradient", dlogits, logits);
   }
 
+  /// Rules of [Backend#embedding] of a part, but for the range of the ids.
+  public void embedding(VocabularyPart part, Tensor ids, Tensor table, Tensor out) {
+    embedding(ids, table, out);
+    inside("embedding", part, table.shape().dim(0));
+  }
+
+  /// Rules of [Backend#embeddingBackward] of a part, but for the range of the ids.
+  public void embeddingBackward(VocabularyPart part, Tensor ids, Tensor dout, Tensor dtable) {
+    embeddingBackward(ids, dout, dtable);
+    inside("embeddingBackward", part, dtable.shape().dim(0));
+  }
+
+  /// Rules of [Backend#crossEntropyPart], but for the range of the targets.
+  public void crossEntropyPart(
+      VocabularyPart part,
+      Tensor logits,
+      Tensor targets,
+      Tensor statistics,
+      Tensor exponentials) {
+    String operation = "crossEntropyPart";
+    floating(operation, logits, statistics, exponentials);
+    ids(operation, "targets", targets);
+    rank(operation, "logits", logits, 2);
+    shape(operation, "targets", targets, logits.shape().dim(0));
+    shape(operation, "statistics", statistics, logits.shape().dim(0), Backend.STATISTICS);
+    alike(operation, logits, exponentials);
+    inside(operation, part, logits.shape().dim(1));
+    apart(operation, statistics, logits, targets, exponentials);
+    apart(operation, exponentials, targets);
+    apartOrSame(operation, exponentials, logits);
+  }
+
+  /// Rules of [Backend#crossEntropyOfParts], but for the range of the targets.
+  public void crossEntropyOfParts(Tensor targets, Tensor statistics, Tensor losses) {
+    String operation = "crossEntropyOfParts";
+    floating(operation, statistics, losses);
+    statistics(operation, targets, statistics);
+    shape(operation, "losses", losses, targets.shape().dim(0));
+    apart(operation, losses, targets, statistics);
+  }
+
+  /// Rules of [Backend#crossEntropyOfPartsGradient], but for the range of the targets.
+  public void crossEntropyOfPartsGradient(
+      VocabularyPart part, Tensor targets, Tensor statistics, Tensor gradient) {
+    String operation = "crossEntropyOfPartsGradient";
+    floating(operation, statistics, gradient);
+    statistics(operation, targets, statistics);
+    rank(operation, "gradient", gradient, 2);
+    shape(operation, "gradient", gradient, targets.shape().dim(0), gradient.shape().dim(1));
+    inside(operation, part, gradient.shape().dim(1));
+    if (part.index() >= statistics.shape().dim(0)) {
+      throw new IllegalArgumentException(
+          operation
+              + ": part "
+              + part.index()
+              + " is not one of the "
+              + statistics.shape().dim(0)
+              + " of the statistics");
+    }
+    apart(operation, gradient, targets, statistics);
+  }
+
+  private void statistics(String operation, Tensor targets, Tensor statistics) {
+    ids(operation, "targets", targets);
+    rank(operation, "statistics", statistics, 3);
+    shape(
+        operation,
+        "statistics",
+        statistics,
+        statistics.shape().dim(0),
+        targets.shape().dim(0),
+        Backend.STATISTICS);
+  }
+
+  private static void inside(String operation, VocabularyPart part, long extent) {
+    if (extent > part.total() - part.first()) {
+      throw new IllegalArgumentException(
+          operation
+              + ": "
+              + extent
+              + " ids from "
+              + part.first()
+              + " on are more than the vocabulary's "
+              + part.total());
+    }
+  }
+
   /// Rules of [Backend#adamW].
   public void adamW(Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
     alike("adamW", parameter, gradient, firstMoment, secondMoment);

@@ -188,6 +188,44 @@ public interface Backend extends AutoCloseable {
     crossEntropyWithGradient(Loss.PLAIN, logits, targets, scale, losses, dlogits);
   }
 
+  // Parts of a vocabulary (Shoeybi et al. 2019): each tensor rank has some rows of a token table, or the logits of some classes
+
+  /// Numbers that say of a row of logits what the loss must know of a part of its classes.
+  int STATISTICS = 4;
+
+  /// `out[m] = table[ids[m] - part.first]`, or zeros where the part does not have the id. Shapes: `ids` I32 [M], `table` [V, N], `out` [M, N]. An id outside
+  /// [0, part.total) is an [IndexOutOfBoundsException].
+  void embedding(VocabularyPart part, Tensor ids, Tensor table, Tensor out);
+
+  /// `dtable[ids[m] - part.first] += dout[m]`, in row order, for the ids that the part has.
+  void embeddingBackward(VocabularyPart part, Tensor ids, Tensor dout, Tensor dtable);
+
+  /// What the cross-entropy of `loss` must know of the classes of one part. Shapes: `logits` [M, N]; `targets` I32 [M], classes of the whole vocabulary,
+  /// as in [#crossEntropy]; `statistics` [M, 4], a row's largest logit, the sum of exp(logit - largest), the target's logit or 0 when another part has it,
+  /// and the sum of the logits, or 0 without label smoothing; `exponentials` [M, N] is exp(logit - largest) and may be `logits`.
+  void crossEntropyPart(
+      Loss loss,
+      VocabularyPart part,
+      Tensor logits,
+      Tensor targets,
+      Tensor statistics,
+      Tensor exponentials);
+
+  /// The losses of [#crossEntropy] over a vocabulary of `total` classes, from the statistics of its P parts in order, combined in FP64. Shapes: `targets`
+  /// I32 [M], `statistics` [P, M, 4], `losses` [M].
+  void crossEntropyOfParts(
+      Loss loss, long total, Tensor targets, Tensor statistics, Tensor losses);
+
+  /// Turns the exponentials of one part into `scale` times the gradient of the part's logits, in place. Shapes: `targets` I32 [M], `statistics` [P, M, 4]
+  /// as above, `gradient` [M, N], on entry what [#crossEntropyPart] left in `exponentials`.
+  void crossEntropyOfPartsGradient(
+      Loss loss,
+      VocabularyPart part,
+      Tensor targets,
+      double scale,
+      Tensor statistics,
+      Tensor gradient);
+
   // Reductions, in FP64 and fixed order
 
   /// Sum of the elements: FP64 sums of blocks of [#BLOCK] elements, added in block order.

@@ -316,6 +316,49 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public void embedding(VocabularyPart part, Tensor ids, Tensor table, Tensor out) {
+    checks.embedding(part, ids, table, out);
+    ReferenceVocabulary.embedding(part, ids, table, out);
+  }
+
+  @Override
+  public void embeddingBackward(VocabularyPart part, Tensor ids, Tensor dout, Tensor dtable) {
+    checks.embeddingBackward(part, ids, dout, dtable);
+    ReferenceVocabulary.embeddingBackward(part, ids, dout, dtable);
+  }
+
+  @Override
+  public void crossEntropyPart(
+      Loss loss,
+      VocabularyPart part,
+      Tensor logits,
+      Tensor targets,
+      Tensor statistics,
+      Tensor exponentials) {
+    checks.crossEntropyPart(part, logits, targets, statistics, exponentials);
+    ReferenceVocabulary.crossEntropyPart(loss, part, logits, targets, statistics, exponentials);
+  }
+
+  @Override
+  public void crossEntropyOfParts(
+      Loss loss, long total, Tensor targets, Tensor statistics, Tensor losses) {
+    checks.crossEntropyOfParts(targets, statistics, losses);
+    ReferenceVocabulary.crossEntropyOfParts(loss, total, targets, statistics, losses);
+  }
+
+  @Override
+  public void crossEntropyOfPartsGradient(
+      Loss loss,
+      VocabularyPart part,
+      Tensor targets,
+      double scale,
+      Tensor statistics,
+      Tensor gradient) {
+    checks.crossEntropyOfPartsGradient(part, targets, statistics, gradient);
+    ReferenceVocabulary.crossEntropyOfPartsGradient(loss, part, targets, scale, statistics, gradient);
+  }
+
+  @Override
   public double sum(Tensor x) {
     checks.single("sum", x);
     return blockSum(x, value -> value);

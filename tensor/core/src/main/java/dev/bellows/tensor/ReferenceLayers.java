@@ -161,7 +161,7 @@ final class ReferenceLayers {
     return maximum + StrictMath.log(sum);
   }
 
-  private static int[] checkedIds(String operation, String what, Tensor ids, long bound) {
+  static int[] checkedIds(String operation, String what, Tensor ids, long bound) {
     int[] values = Values.ids(ids);
     for (int i = 0; i < values.length; i++) {
       if (values[i] < 0 || values[i] >= bound) {
@@ -181,7 +181,7 @@ final class ReferenceLayers {
     return values;
   }
 
-  private static int[] checkedTargets(Tensor targets, int bound) {
+  static int[] checkedTargets(Tensor targets, long bound) {
     int[] values = Values.ids(targets);
     for (int i = 0; i < values.length; i++) {
       if (values[i] >= bound) {

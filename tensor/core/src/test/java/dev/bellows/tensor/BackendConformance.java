@@ -77,6 +77,8 @@ public abstract class BackendConformance {
             LayerCases.layerNorms(),
             LayerCases.embeddings(),
             LayerCases.losses(),
+            VocabularyCases.embeddings(),
+            VocabularyCases.losses(),
             LlamaCases.rmsNorms(),
             LlamaCases.swiGlus(),
             LlamaCases.rotaries(),

@@ -9,7 +9,7 @@ import dev.bellows.parallelism.plan.Placement;
 import dev.bellows.parallelism.plan.ScheduleKind;
 import dev.bellows.parallelism.plan.ShardingPlan;
 import dev.bellows.parallelism.plan.ShardingPlan.Held;
-import dev.bellows.parallelism.plan.Split;
+import dev.bellows.nn.Split;
 import dev.bellows.parallelism.plan.Stages;
 import dev.bellows.trainer.DeviceAccount.Part;
 import dev.bellows.trainer.config.ParallelSection;

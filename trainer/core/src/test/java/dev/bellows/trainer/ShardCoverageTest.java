@@ -4,11 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bellows.parallelism.plan.Placement;
-import dev.bellows.parallelism.plan.Shard;
-import dev.bellows.parallelism.plan.Shard.Piece;
+import dev.bellows.nn.Shard;
+import dev.bellows.nn.Shard.Piece;
 import dev.bellows.parallelism.plan.ShardingPlan;
 import dev.bellows.parallelism.plan.ShardingPlan.Held;
-import dev.bellows.parallelism.plan.Split;
+import dev.bellows.nn.Split;
 import dev.bellows.trainer.config.RunConfig;
 import java.util.HashSet;
 import java.util.Set;

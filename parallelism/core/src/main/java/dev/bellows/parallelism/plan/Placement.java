@@ -1,6 +1,7 @@
 package dev.bellows.parallelism.plan;
 
 import dev.bellows.nn.Parameter;
+import dev.bellows.nn.Split;
 import java.util.Set;
 
 /// Where one parameter, or one tied use, of a model lies.

@@ -1,6 +1,9 @@
 package dev.bellows.parallelism.plan;
 
 import dev.bellows.nn.Parameter;
+import dev.bellows.nn.Shard;
+import dev.bellows.nn.Sharding;
+import dev.bellows.nn.Split;
 import dev.bellows.nn.Unit;
 import dev.bellows.parallelism.Mesh;
 import java.util.ArrayList;
@@ -92,6 +95,21 @@ public final class ShardingPlan {
   public Shard shard(Placement placement, int tensorRank) {
     Parameter parameter = placement.parameter();
     return rules.shard(parameter.name(), parameter.shape(), tensorRank);
+  }
+
+  /// What tensor rank `tensorRank` holds, for a store of the parameters of any stage. A tied use is held like its primary.
+  public Sharding sharding(int tensorRank) {
+    return new Sharding() {
+      @Override
+      public Split split(Parameter parameter) {
+        return rules.split(parameter.name());
+      }
+
+      @Override
+      public Shard shard(Parameter parameter) {
+        return rules.shard(parameter.name(), parameter.shape(), tensorRank);
+      }
+    };
   }
 
   /// What the ranks at this coordinate of the pipeline and tensor axes hold, in the model's order; ZeRO cuts it further.

@@ -71,6 +71,7 @@ final class UnitShare implements ZeroShare, UnitHooks {
     this.deal = new GroupDeal(groups, layout.ranks());
     this.rounds = deal.steps();
     this.passes = new int[layout.units().size()];
+    layout.placement().forEach(p -> ParameterBinding.split(p, layout.sharding()));
     boolean built = false;
     try {
       sums = own(new SliceSums(backend, collectives, layout, deal));

@@ -22,6 +22,10 @@ final class UnitValues implements AutoCloseable {
   private final Precision precision;
   private final Tensor share;
   private final List<List<Tensor>> held = new ArrayList<>();
+  private final List<Copy> copies = new ArrayList<>();
+
+  /// A value of another unit that `borrower` has brought for itself.
+  private record Copy(int borrower, Lent lent, Tensor value, Tensor operand) {}
 
   /// Units whose values lie in the shares of all ranks; this rank's is `share`, which is borrowed.
   UnitValues(
@@ -54,7 +58,9 @@ final class UnitValues implements AutoCloseable {
       if (!isHeld(lent.home())) {
         Tensor value = allocate(unit, DType.F32, lent.region().slices().total());
         gather(lent.region(), value);
-        bind(lent.parameter(), value, operands(unit, value), 0);
+        Copy copy = new Copy(unit, lent, value, operands(unit, value));
+        copies.add(copy);
+        bind(copy);
       }
     }
   }
@@ -84,6 +90,10 @@ final class UnitValues implements AutoCloseable {
     return operands;
   }
 
+  private void bind(Copy copy) {
+    bind(copy.lent().parameter(), copy.value(), copy.operand(), 0);
+  }
+
   private void bind(Parameter parameter, Tensor values, Tensor operands, long offset) {
     long[] dims = layout.shape(parameter).dims();
     ParameterBinding.bindValue(
@@ -104,6 +114,9 @@ final class UnitValues implements AutoCloseable {
     }
     held.get(unit).forEach(Tensor::release);
     held.get(unit).clear();
+    copies.removeIf(copy -> copy.borrower() == unit);
+    // Who has a copy of one of these values still reads it there.
+    copies.stream().filter(copy -> copy.lent().home() == unit).forEach(this::bind);
   }
 
   @Override

@@ -19,6 +19,7 @@ import dev.bellows.tensor.Pooling;
 import dev.bellows.tensor.Rotary;
 import dev.bellows.tensor.SgdStep;
 import dev.bellows.tensor.Tensor;
+import dev.bellows.tensor.VocabularyPart;
 import java.lang.foreign.MemorySegment;
 import java.util.Set;
 
@@ -43,6 +44,7 @@ public final class CpuBackend implements Backend {
   private final Workspace partials = new Workspace(memory, 1);
   private final ElementwisePass elementwise;
   private final RowPass rowPass;
+  private final VocabularyPass vocabulary;
   private boolean closed;
 
   /// A backend of `threads` threads, the caller included. The provider has checked the requirements.
@@ -52,6 +54,7 @@ public final class CpuBackend implements Backend {
     this.products = new Products(team, memory);
     this.elementwise = new ElementwisePass(team, memory);
     this.rowPass = new RowPass(team, partials);
+    this.vocabulary = new VocabularyPass(team);
     this.attention = new AttentionPass(team, products, memory);
     this.rowLayers = new RowLayers(team, memory);
     this.convolutions = new ConvolutionPass(team, memory);
@@ -424,6 +427,49 @@ public final class CpuBackend implements Backend {
       Loss loss, Tensor logits, Tensor targets, double scale, Tensor losses, Tensor dlogits) {
     checks.crossEntropyWithGradient(logits, targets, losses, dlogits);
     rowPass.crossEntropyWithGradient(loss, logits, targets, scale, losses, dlogits);
+  }
+
+  @Override
+  public void embedding(VocabularyPart part, Tensor ids, Tensor table, Tensor out) {
+    checks.embedding(part, ids, table, out);
+    vocabulary.embedding(part, ids, table, out);
+  }
+
+  @Override
+  public void embeddingBackward(VocabularyPart part, Tensor ids, Tensor dout, Tensor dtable) {
+    checks.embeddingBackward(part, ids, dout, dtable);
+    vocabulary.embeddingBackward(part, ids, dout, dtable);
+  }
+
+  @Override
+  public void crossEntropyPart(
+      Loss loss,
+      VocabularyPart part,
+      Tensor logits,
+      Tensor targets,
+      Tensor statistics,
+      Tensor exponentials) {
+    checks.crossEntropyPart(part, logits, targets, statistics, exponentials);
+    vocabulary.crossEntropyPart(loss, part, logits, targets, statistics, exponentials);
+  }
+
+  @Override
+  public void crossEntropyOfParts(
+      Loss loss, long total, Tensor targets, Tensor statistics, Tensor losses) {
+    checks.crossEntropyOfParts(targets, statistics, losses);
+    vocabulary.crossEntropyOfParts(loss, total, targets, statistics, losses);
+  }
+
+  @Override
+  public void crossEntropyOfPartsGradient(
+      Loss loss,
+      VocabularyPart part,
+      Tensor targets,
+      double scale,
+      Tensor statistics,
+      Tensor gradient) {
+    checks.crossEntropyOfPartsGradient(part, targets, statistics, gradient);
+    vocabulary.crossEntropyOfPartsGradient(loss, part, targets, scale, statistics, gradient);
   }
 
   @Override

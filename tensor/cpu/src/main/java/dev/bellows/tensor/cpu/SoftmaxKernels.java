@@ -133,7 +133,8 @@ final class SoftmaxKernels {
     return loss.labelSmoothing() == 0 ? 0 : ReductionKernels.sum(row, n) / n;
   }
 
-  private static float value(
+  /// A row's loss, from log(sum of exp(x - maximum)), its maximum, the target's logit and the average logit.
+  static float value(
       Loss loss, double logSum, double maximum, double right, double average) {
     double plain = logSum + (maximum - right);
     if (loss.isPlain()) {
@@ -163,7 +164,7 @@ final class SoftmaxKernels {
   }
 
   /// `x[j] = factor·x[j] + shift`.
-  private static void scaleAndShift(long x, int n, float factor, float shift) {
+  static void scaleAndShift(long x, int n, float factor, float shift) {
     FloatVector factors = all(factor);
     FloatVector shifts = all(shift);
     int j = 0;

@@ -1,4 +1,4 @@
-package dev.bellows.parallelism.plan;
+package dev.bellows.nn;
 
 import dev.bellows.tensor.Shape;
 import java.util.List;
@@ -35,7 +35,7 @@ public record Shard(Shape shape, int dim, List<Piece> pieces) {
   }
 
   /// All of a parameter, as tensor rank `rank` of `degree` holds it.
-  static Shard whole(Shape shape, int rank, int degree) {
+  public static Shard whole(Shape shape, int rank, int degree) {
     return new Shard(shape, 0, List.of(new Piece(0, shape.dim(0), rank, degree)));
   }
 
@@ -44,6 +44,34 @@ public record Shard(Shape shape, int dim, List<Piece> pieces) {
     long[] dims = shape.dims();
     dims[dim] = pieces.stream().mapToLong(Piece::extent).sum();
     return Shape.of(dims);
+  }
+
+  /// What is done with a run of neighbouring elements.
+  @FunctionalInterface
+  public interface Run {
+    /// `extent` elements from element `local` of the shard on are those from element `logical` of the whole parameter on, both counted row by row.
+    void visit(long local, long logical, long extent);
+  }
+
+  /// Hands over the elements of the shard in order, in runs that lie together in the whole parameter too.
+  public void forEachRun(Run run) {
+    long outer = 1;
+    long inner = 1;
+    for (int d = 0; d < shape.rank(); d++) {
+      if (d < dim) {
+        outer *= shape.dim(d);
+      } else if (d > dim) {
+        inner *= shape.dim(d);
+      }
+    }
+    long local = 0;
+    for (long row = 0; row < outer; row++) {
+      for (Piece piece : pieces) {
+        long logical = (row * shape.dim(dim) + piece.start()) * inner;
+        run.visit(local, logical, piece.extent() * inner);
+        local += piece.extent() * inner;
+      }
+    }
   }
 
   /// Whether it is all of the parameter.

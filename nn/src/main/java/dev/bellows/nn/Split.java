@@ -1,4 +1,4 @@
-package dev.bellows.parallelism.plan;
+package dev.bellows.nn;
 
 /// How the ranks of the tensor axis share a parameter. Weights lie [out, in].
 public enum Split {
