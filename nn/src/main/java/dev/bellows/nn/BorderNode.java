@@ -14,8 +14,7 @@ final class BorderNode extends Node {
   }
 
   static Variable forward(Tape tape, Variable x, Runnable passed) {
-    boolean differentiable = x.isDifferentiable();
-    Variable y = tape.variable(x.take(), differentiable);
+    Variable y = tape.variable(x.take(), x.isDifferentiable(), x.spread());
     tape.record(new BorderNode(x, y, passed));
     return y;
   }

@@ -6,9 +6,14 @@ import dev.bellows.tensor.Tensor;
 /// Says where single parameters lie, for a store that does not hold all of a model at all times (ZeRO). [ParameterStore] places whole models.
 ///
 /// Tensors are borrowed: whoever binds them owns them and keeps them alive until the parameter is bound elsewhere or unbound. What is not bound has no
-/// tensor, and an operation that meets it fails. Threads: one at a time.
+/// tensor, and an operation that meets it fails. On a tensor axis all are this rank's shards. Threads: one at a time.
 public final class ParameterBinding {
   private ParameterBinding() {}
+
+  /// From now on this rank holds of `parameter`, or of the primary of a tied use, what `sharding` says.
+  public static void split(Parameter parameter, Sharding sharding) {
+    parameter.split(sharding.split(parameter), sharding.shard(parameter));
+  }
 
   /// The value of `parameter`, which is not tied, lies in `value`; products take `operand`, of the same shape, which may be `value`.
   public static void bindValue(Parameter parameter, Tensor value, Tensor operand) {
@@ -51,7 +56,7 @@ public final class ParameterBinding {
   }
 
   private static void requireShape(Parameter parameter, Tensor tensor) {
-    if (!tensor.shape().equals(parameter.shape())) {
+    if (!tensor.shape().equals(parameter.localShape())) {
       throw new IllegalArgumentException(parameter + " cannot lie in " + tensor);
     }
   }

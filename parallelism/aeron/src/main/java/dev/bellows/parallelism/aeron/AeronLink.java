@@ -29,6 +29,7 @@ final class AeronLink implements ControlledFragmentHandler {
   private final Subscription subscription;
   private final Packet packet;
   private final Optional<ProcessHandle> process;
+  private final Optional<RingPair> rings;
   private final BufferClaim claim = new BufferClaim();
 
   private Image image;
@@ -51,22 +52,26 @@ final class AeronLink implements ControlledFragmentHandler {
   private boolean isDead;
   private boolean isDrained;
 
-  /// `process` is the peer's process where it can be seen from here and is not this one.
+  /// `process` is the peer's process where it can be seen from here and is not this one; `rings` carry payloads to and from a peer on this host.
   AeronLink(
       String peerName,
       ExclusivePublication publication,
       Subscription subscription,
       Packet packet,
-      Optional<ProcessHandle> process) {
+      Optional<ProcessHandle> process,
+      Optional<RingPair> rings) {
     this.peerName = peerName;
     this.publication = publication;
     this.subscription = subscription;
     this.packet = packet;
     this.process = process;
+    this.rings = rings;
   }
 
   boolean offer(Chunk chunk) {
-    return offer(Packet.DATA, chunk);
+    return rings.isPresent() && chunk.length() >= RingPair.LEAST_BYTES
+        ? offerThroughRing(rings.get().outgoing(), chunk)
+        : offer(Packet.DATA, chunk);
   }
 
   boolean offerHello() {
@@ -78,12 +83,33 @@ final class AeronLink implements ControlledFragmentHandler {
   }
 
   private boolean offer(long kind, Chunk chunk) {
+    if (!claim(Packet.HEADER_BYTES + (int) chunk.length())) {
+      return false;
+    }
+    packet.write(claim.buffer(), claim.offset(), kind, chunk);
+    chunk.copyTo(MEMORY, claim.buffer().addressOffset() + claim.offset() + Packet.HEADER_BYTES);
+    claim.commit();
+    return true;
+  }
+
+  private boolean offerThroughRing(SharedRing ring, Chunk chunk) {
+    long position = ring.room(chunk.length());
+    if (position < 0 || !claim(Packet.HEADER_BYTES)) {
+      return false;
+    }
+    packet.write(claim.buffer(), claim.offset(), Packet.inRing(chunk.length()), chunk);
+    Packet.setRingPosition(claim.buffer(), claim.offset(), position);
+    chunk.copyTo(ring.bytes(), SharedRing.offset(position));
+    claim.commit();
+    ring.publish(position, chunk.length());
+    return true;
+  }
+
+  /// Whether there is room for a packet, which [#claim] then is.
+  private boolean claim(int bytes) {
     while (true) {
-      long position = publication.tryClaim(Packet.HEADER_BYTES + (int) chunk.length(), claim);
+      long position = publication.tryClaim(bytes, claim);
       if (position > 0) {
-        packet.write(claim.buffer(), claim.offset(), kind, chunk);
-        chunk.copyTo(MEMORY, claim.buffer().addressOffset() + claim.offset() + Packet.HEADER_BYTES);
-        claim.commit();
         return true;
       }
       if (position == Publication.BACK_PRESSURED || position == Publication.NOT_CONNECTED) {
@@ -125,7 +151,10 @@ final class AeronLink implements ControlledFragmentHandler {
       return Action.CONTINUE;
     }
     long kind = Packet.kind(buffer, offset);
-    if (kind == Packet.HELLO) {
+    if (kind == Packet.IN_RING) {
+      return deliverFromRing(buffer, offset);
+    } else if (kind == Packet.HELLO) {
+      rings.ifPresent(RingPair::openIncoming);
       image = (Image) header.context();
     } else if (kind == Packet.GOODBYE) {
       leftGracefully = true;
@@ -137,6 +166,22 @@ final class AeronLink implements ControlledFragmentHandler {
 
   private Action deliver(DirectBuffer buffer, int offset, int length) {
     Packet.read(buffer, offset, length, memory(buffer), arrived);
+    return deliver();
+  }
+
+  /// The payload lies in the ring; its room is given back once it has been taken.
+  private Action deliverFromRing(DirectBuffer buffer, int offset) {
+    SharedRing ring = rings.orElseThrow().incoming();
+    long position = Packet.ringPosition(buffer, offset);
+    Packet.readInRing(buffer, offset, ring.bytes(), SharedRing.offset(position), arrived);
+    Action action = deliver();
+    if (!refused) {
+      ring.release(position, arrived.length());
+    }
+    return action;
+  }
+
+  private Action deliver() {
     try {
       if (!handler.accepts(arrived)) {
         refused = true;

@@ -13,6 +13,8 @@ import io.aeron.exceptions.DriverTimeoutException;
 import io.aeron.exceptions.RegistrationException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -31,6 +33,7 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
   private final long deadline;
   private final int driverOwner;
   private final Path folder;
+  private final List<RingPair> rings = new ArrayList<>();
   private Optional<MediaDriver> driver = Optional.empty();
   private Aeron aeron;
   private boolean heldPort;
@@ -166,10 +169,20 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
         Subscription subscription = listen(peer);
         ExclusivePublication publication =
             aeron.addExclusivePublication(channels.publication(peer), channels.stream(rank, peer));
-        links[peer] = new AeronLink(name, publication, subscription, packet, process(peer));
+        links[peer] =
+            new AeronLink(name, publication, subscription, packet, process(peer), rings(peer));
       }
     }
     return links;
+  }
+
+  private Optional<RingPair> rings(int peer) {
+    if (!channels.isLocal(peer) || Boolean.getBoolean("bellows.noRings")) {
+      return Optional.empty();
+    }
+    RingPair pair = new RingPair(folder, options.rank(), peer);
+    rings.add(pair);
+    return Optional.of(pair);
   }
 
   private Subscription listen(int peer) {
@@ -220,6 +233,7 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
       aeron.close();
     }
     driver.ifPresent(MediaDriver::close);
+    rings.forEach(RingPair::close);
     if (ownsDriver() || !SharedMemory.isAlive(options.peers().get(driverOwner).pid())) {
       SharedMemory.delete(folder);
     }

@@ -12,16 +12,17 @@ import org.agrona.MutableDirectBuffer;
 /// | 0 | magic "BELLOW" and version |
 /// | 8 | run id |
 /// | 16 | generation |
-/// | 24 | kind: data, hello, goodbye |
+/// | 24 | kind: data, hello, goodbye, data in a ring; of the last the length of the payload times 256 |
 /// | 32 | operation |
 /// | 40 | tensor |
 /// | 48 | offset |
-/// | 56 | 0 |
+/// | 56 | position of the payload in the [SharedRing], or 0 |
 final class Packet {
   static final int HEADER_BYTES = 64;
   static final long DATA = 0;
   static final long HELLO = 1;
   static final long GOODBYE = 2;
+  static final long IN_RING = 3;
   private static final long MAGIC = 0x42454c4c4f570001L;
 
   private final long runId;
@@ -53,7 +54,20 @@ final class Packet {
   }
 
   static long kind(DirectBuffer buffer, int at) {
-    return buffer.getLong(at + 24);
+    return buffer.getLong(at + 24) & 0xff;
+  }
+
+  /// The kind of a packet whose payload of `length` bytes lies in a ring.
+  static long inRing(long length) {
+    return IN_RING | length << 8;
+  }
+
+  static void setRingPosition(MutableDirectBuffer buffer, int at, long position) {
+    buffer.putLong(at + 56, position);
+  }
+
+  static long ringPosition(DirectBuffer buffer, int at) {
+    return buffer.getLong(at + 56);
   }
 
   /// Sets `chunk` to what the packet of `length` bytes carries; `memory` is the whole of `buffer`.
@@ -65,5 +79,17 @@ final class Packet {
         memory,
         at + HEADER_BYTES,
         length - HEADER_BYTES);
+  }
+
+  /// Sets `chunk` to what the packet describes and lies at `ringAt` of `ring`.
+  static void readInRing(
+      DirectBuffer buffer, int at, MemorySegment ring, long ringAt, Chunk chunk) {
+    chunk.set(
+        buffer.getLong(at + 32),
+        (int) buffer.getLong(at + 40),
+        buffer.getLong(at + 48),
+        ring,
+        ringAt,
+        buffer.getLong(at + 24) >>> 8);
   }
 }

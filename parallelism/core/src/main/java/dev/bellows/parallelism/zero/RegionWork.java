@@ -38,16 +38,23 @@ final class RegionWork {
     }
   }
 
-  /// Draws the first values of `slice` from its parameter's own stream.
+  /// Draws the first values of `slice` from its parameter's own stream: an element's value is a function of its place in the whole parameter.
   static void initialise(Backend backend, long seed, ZeroSlice slice, Tensor values) {
     Parameter parameter = slice.parameter();
     Philox random = Philox.of(seed, Philox.Purpose.INITIALISATION).derive(parameter.name());
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment host = arena.allocate(values.bytes(), Float.BYTES);
-      for (long i = 0; i < slice.extent(); i++) {
-        float value = parameter.initializer().value(random, slice.start() + i);
-        host.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
-      }
+      long end = slice.start() + slice.extent();
+      parameter
+          .shard()
+          .forEachRun(
+              (local, logical, extent) -> {
+                long last = Math.min(local + extent, end);
+                for (long i = Math.max(local, slice.start()); i < last; i++) {
+                  float value = parameter.initializer().value(random, logical + i - local);
+                  host.setAtIndex(ValueLayout.JAVA_FLOAT, i - slice.start(), value);
+                }
+              });
       backend.upload(host, values);
     }
   }

@@ -71,6 +71,7 @@ final class UnitShare implements ZeroShare, UnitHooks {
     this.deal = new GroupDeal(groups, layout.ranks());
     this.rounds = deal.steps();
     this.passes = new int[layout.units().size()];
+    layout.placement().forEach(p -> ParameterBinding.split(p, layout.sharding()));
     boolean built = false;
     try {
       sums = own(new SliceSums(backend, collectives, layout, deal));
@@ -189,7 +190,18 @@ final class UnitShare implements ZeroShare, UnitHooks {
 
   @Override
   public void beforeForward(int unit) {
-    unitValues.ifPresent(units -> units.gather(unit));
+    gather(unit, unit + 1);
+  }
+
+  /// Brings the values of `unit`; those of `next`, if there is such a unit, come while it is computed.
+  private void gather(int unit, int next) {
+    unitValues.ifPresent(
+        units -> {
+          units.gather(unit);
+          if (next >= 0 && next < layout.units().size()) {
+            units.start(next);
+          }
+        });
   }
 
   /// The last unit's backward pass follows at once; its values stay.
@@ -202,7 +214,7 @@ final class UnitShare implements ZeroShare, UnitHooks {
 
   @Override
   public void beforeBackward(int unit) {
-    unitValues.ifPresent(units -> units.gather(unit));
+    gather(unit, unit - 1);
     if (passes[unit] == 0 && nextGroup().isPresent()) {
       gradients.begin(unit);
     }

@@ -2,6 +2,7 @@ package dev.bellows.parallelism.zero;
 
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
+import dev.bellows.nn.Sharding;
 import dev.bellows.parallelism.Slices;
 import dev.bellows.parallelism.plan.ZeroSlices;
 import dev.bellows.parallelism.plan.ZeroSlices.Slice;
@@ -12,7 +13,6 @@ import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
 import java.util.function.Predicate;
 
 /// Who owns which elements of a model's parameters under ZeRO, and where they lie in flat buffers: the same on all ranks. Immutable.
@@ -20,7 +20,7 @@ import java.util.function.Predicate;
 /// A unit's parameters lie together, those that may be cut first and the others by owner, so that in each unit two collectives at most, with one contiguous
 /// slice per rank, move all of it, and one more for each tied use's gradient. Every parameter starts on 64 bytes; its padding belongs to who owns its end.
 public final class ZeroLayout {
-  private final Function<Parameter, Shape> shape;
+  private final Sharding sharding;
   private final List<Parameter> apart;
   private final int ranks;
   private final List<Parameter> parameters = new ArrayList<>();
@@ -44,18 +44,18 @@ public final class ZeroLayout {
   /// The layout for `ranks` ranks of the data axis. `units`: the parameters and tied uses of each unit of the model, in forward order; `whole` says whose
   /// update rule sees more than single elements.
   public ZeroLayout(List<List<Parameter>> units, Predicate<Parameter> whole, int ranks) {
-    this(units, whole, Parameter::shape, List.of(), ranks);
+    this(units, whole, Sharding.WHOLE, List.of(), ranks);
   }
 
-  /// The same for a part of a model on a mesh with more axes. `shape`: what a parameter has on this tensor rank. `apart`: parameters that stages of a
+  /// The same for a part of a model on a mesh with more axes. `sharding`: what this tensor rank has of a parameter. `apart`: parameters that stages of a
   /// pipeline share, in the same order on each; they are shared out first and by themselves, so that data rank r owns the same of them on every stage.
   public ZeroLayout(
       List<List<Parameter>> units,
       Predicate<Parameter> whole,
-      Function<Parameter, Shape> shape,
+      Sharding sharding,
       List<Parameter> apart,
       int ranks) {
-    this.shape = shape;
+    this.sharding = sharding;
     this.apart = apart;
     this.ranks = ranks;
     this.valueShares = new long[ranks];
@@ -230,12 +230,17 @@ public final class ZeroLayout {
   }
 
   private long elements(Parameter parameter) {
-    return shape.apply(parameter).elements();
+    return shape(parameter).elements();
   }
 
   /// Shape of what is placed of `parameter`: all of it, but on a tensor axis.
   public Shape shape(Parameter parameter) {
-    return shape.apply(parameter);
+    return sharding.shard(parameter).localShape();
+  }
+
+  /// Which part of each parameter this tensor rank has.
+  public Sharding sharding() {
+    return sharding;
   }
 
   /// Number of ranks.

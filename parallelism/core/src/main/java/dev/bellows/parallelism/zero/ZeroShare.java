@@ -26,7 +26,7 @@ import java.util.function.Predicate;
 /// | 2 | values, gradients of the units that backward is in | also partial sums and gradients |
 /// | 3 | values and gradients of the units that a pass is in | also values |
 public sealed interface ZeroShare extends AutoCloseable permits StoreShare, UnitShare {
-  /// Stage 1 over `store`, which holds whole values and gradients, placed in the order of [ZeroLayout#placement], and stays the caller's. `tree` is over the
+  /// Stage 1 over `store`, which holds whole values and gradients, placed in the order of [ZeroLayout#placement] and split by its sharding, and stays the caller's. `tree` is over the
   /// ranks of `collectives`, the data axis.
   static ZeroShare ofStore(
       Backend backend,

@@ -103,7 +103,7 @@ class SharedGradientsTest {
                 CollectiveTensorGroup group =
                     new CollectiveTensorGroup(SplitRun.collectives(transport), false);
                 Model model = split.model().get();
-              List<Parameter> parameters = model.parameters();
+                List<Parameter> parameters = model.parameters();
                 ShardingPlan plan = SplitRun.plan(split, model.units(), degree);
                 try (Backend backend = new ReferenceBackend();
                     ParameterStore store =
@@ -114,7 +114,8 @@ class SharedGradientsTest {
                   for (int i = 0; i < store.parameters().size(); i++) {
                     count(store.parameters().get(i), shared.counted(i), counts);
                   }
-                  long all = store.parameters().stream().mapToLong(p -> p.shape().elements()).sum();
+                  long all =
+                      store.parameters().stream().mapToLong(p -> p.shape().elements()).sum();
                   assertEquals(all, SplitRun.squaredNorm(store, shared, group));
                 }
               });

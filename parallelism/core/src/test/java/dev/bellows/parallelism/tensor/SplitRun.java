@@ -12,6 +12,7 @@ import dev.bellows.nn.Unit;
 import dev.bellows.nn.Precision;
 import dev.bellows.nn.SavedTensors;
 import dev.bellows.nn.StepBatch;
+import dev.bellows.nn.Unit;
 import dev.bellows.nn.WeightGradient;
 import dev.bellows.parallelism.Collectives;
 import dev.bellows.parallelism.InProcessTransportProvider;

@@ -12,10 +12,12 @@ import dev.bellows.parallelism.zero.ZeroRun.Rule;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Under every ZeRO stage, on any number of ranks and by every kind of rule, a run has the bits of one rank: losses, gradient norms (clipped), final
@@ -72,12 +74,24 @@ class ZeroEquivalenceTest {
     return outcome;
   }
 
+  /// Values and states by parameter, state and range of elements go from any stage and number of ranks to any other.
+  @ParameterizedTest
+  @CsvSource({"MUON, 1, 3, 3, 4", "MUON, 3, 4, 2, 3", "ADAMW, 2, 2, 1, 4", "ADAFACTOR, 3, 2, 3, 3"})
+  void goesOnInAnotherLayout(Rule rule, int stage, int data, int nextStage, int nextData)
+      throws Exception {
+    ZeroRun run = new ZeroRun(Model.GPT, rule, Precision.F32, 6, 8, 1);
+    Outcome expected = run.alone();
+    Outcome actual = run.resumed(nextStage, nextData, run.first(3).shared(stage, data));
+    assertEquals(expected.losses.subList(3, 6), actual.losses);
+    assertEquals(List.of(), withRanks(expected, nextData).differing(actual));
+  }
+
   /// The control: additions in rank order have other bits, and the comparison must see it.
   @Test
   void withoutTheTreeTheBitsDiffer() throws Exception {
     ZeroRun run = new ZeroRun(Model.GPT, Rule.ADAMW, Precision.F32, 3, 8, 1);
     Outcome expected = run.alone();
-    Outcome actual = run.shared(1, 3, Reduction.RANK_ORDER, share -> {});
+    Outcome actual = run.shared(1, 3, Reduction.RANK_ORDER, Optional.empty(), (share, network) -> {});
     assertNotEquals(expected.losses, actual.losses);
     assertFalse(withRanks(expected, 3).differing(actual).isEmpty());
   }

@@ -46,10 +46,10 @@ import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -163,8 +163,23 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
     }
   }
 
-  private static Backend backend() {
+  /// What is done on each rank after the last step.
+  interface Extra {
+    void accept(ZeroShare share, LanguageModel network);
+  }
+
+  /// A step's batches, for one rank.
+  StepBatch batch(Backend backend, int step) {
+    return new Step(this, backend, step, 0, groups);
+  }
+
+  static Backend backend() {
     return Backends.open("cpu", BackendOptions.threads(1));
+  }
+
+  /// The same run, from the first step to the last of `part` only.
+  ZeroRun first(int part) {
+    return new ZeroRun(model, rule, precision, part, groups, microBatches);
   }
 
   /// One rank without ZeRO.
@@ -304,11 +319,17 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
 
   /// `data` ranks under ZeRO stage `stage`.
   Outcome shared(int stage, int data) throws Exception {
-    return shared(stage, data, Reduction.TREE, share -> {});
+    return shared(stage, data, Reduction.TREE, Optional.empty(), (share, network) -> {});
   }
 
-  /// The same, with `extra` called on every rank after the last step.
-  Outcome shared(int stage, int data, Reduction reduction, Consumer<ZeroShare> extra)
+  /// The same, from what `earlier` has left on.
+  Outcome resumed(int stage, int data, Outcome earlier) throws Exception {
+    return shared(stage, data, Reduction.TREE, Optional.of(earlier), (share, network) -> {});
+  }
+
+  /// The same, after `earlier` if there is one, with `extra` called on every rank after the last step.
+  Outcome shared(
+      int stage, int data, Reduction reduction, Optional<Outcome> earlier, Extra extra)
       throws Exception {
     Outcome outcome = new Outcome();
     IntStream.range(0, data).forEach(rank -> outcome.peaks.add(Map.of()));
@@ -332,13 +353,13 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
                               new BatchTree(groups, data),
                               collectives,
                               reduction)) {
-                    train(backend, network, share, collectives, outcome, extra);
+                    train(backend, network, share, collectives, outcome, earlier, extra);
                   }
                 } else {
                   try (ZeroShare share =
                       ZeroShare.ofUnits(
                           stage, backend, layout, groups, microBatches, collectives, precision)) {
-                    train(backend, network, share, collectives, outcome, extra);
+                    train(backend, network, share, collectives, outcome, earlier, extra);
                   }
                 }
               }
@@ -352,15 +373,18 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
       ZeroShare share,
       Collectives collectives,
       Outcome outcome,
-      Consumer<ZeroShare> extra) {
+      Optional<Outcome> earlier,
+      Extra extra) {
     try (Optimizer optimizer = optimizer(backend, share)) {
       share.initialise(SEED);
+      earlier.ifPresent(saved -> restore(share, optimizer, saved));
+      int done = earlier.map(saved -> saved.losses.size()).orElse(0);
       UnitBackpropagation estimator =
           new UnitBackpropagation(
               backend, network, share, SavedTensors.keep(), WeightGradient.EXACT, Loss.PLAIN, SEED);
       List<Double> losses = new ArrayList<>();
       List<Double> norms = new ArrayList<>();
-      for (int step = 1; step <= steps; step++) {
+      for (int step = done + 1; step <= steps; step++) {
         int number = step;
         double[] mine = new double[groups];
         estimator.estimate(
@@ -384,7 +408,7 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
             });
         losses.add(sum(collectives.allGather(mine)));
       }
-      extra.accept(share);
+      extra.accept(share, network);
       collect(backend, network, share, optimizer, outcome, collectives.rank());
       synchronized (outcome) {
         if (outcome.losses.isEmpty()) {
@@ -394,6 +418,24 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
           throw new AssertionError("the ranks saw different norms: " + norms + outcome.norms);
         }
       }
+    }
+  }
+
+  /// Each rank reads its own elements, as from a checkpoint.
+  private static void restore(ZeroShare share, Optimizer optimizer, Outcome saved) {
+    for (ZeroSlice slice : share.slices()) {
+      write(saved.tensors.get(slice.parameter().name()), slice.start(), share.values(slice));
+    }
+    for (HeldState held : optimizer.held()) {
+      String name = held.spec().name() + "." + held.parameter();
+      write(saved.tensors.get(name), held.start(), held.tensor());
+    }
+    share.shareValues();
+  }
+
+  private static void write(int[] bits, long start, Tensor tensor) {
+    for (int i = 0; i < tensor.elements(); i++) {
+      tensor.segment().setAtIndex(ValueLayout.JAVA_INT, i, bits[(int) start + i]);
     }
   }
 
