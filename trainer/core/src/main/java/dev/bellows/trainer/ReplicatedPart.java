@@ -156,11 +156,16 @@ final class ReplicatedPart implements ModelPart {
     int microBatches = groups().size() * plan.config().batch().microBatchesPerGroup();
     PipelineSchedule schedule = plan.schedule(microBatches);
     Activations activations =
-        new Activations(DType.F32, plan.microBatchRows(), plan.tensorGroup());
+        new Activations(
+            plan.cut(),
+            DType.F32,
+            plan.microBatchRows(),
+            plan.tensorGroup(),
+            plan.sharding());
     return new PipelineBackpropagation(
         plan.backend(),
         new PipelineStage(schedule, stage, played),
-        new TensorLink(plan.backend(), groups.pipeline(), activations, plan.cut()),
+        new TensorLink(plan.backend(), groups.pipeline(), activations),
         ChunkRecording.plain(
             plan.config().model().loss(), plan.config().seed(), activations));
   }
@@ -231,7 +236,8 @@ final class ReplicatedPart implements ModelPart {
             groups.pipeline(),
             DType.F32,
             plan.model().rowsPerSample(),
-            plan.tensorGroup())
+            plan.tensorGroup(),
+            plan.sharding())
         .evaluate(batch);
   }
 

@@ -6,6 +6,8 @@ import dev.bellows.nn.Evaluator;
 import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.SampleRange;
+import dev.bellows.nn.Sharding;
+import dev.bellows.nn.Spread;
 import dev.bellows.nn.Tape;
 import dev.bellows.nn.TensorGroup;
 import dev.bellows.nn.Unit;
@@ -27,8 +29,9 @@ public final class PipelineEvaluator {
   private final DType dtype;
   private final int rowsPerSample;
   private final TensorGroup group;
+  private final Sharding sharding;
 
-  /// An evaluator of the chunks that `stage` of `cut` holds, whose parameters lie on `backend`; `dtype` and `group` as for [Activations], `rowsPerSample` as [Model#rowsPerSample].
+  /// An evaluator of the chunks that `stage` of `cut` holds, whose parameters lie on `backend`; `dtype`, `group` and `sharding` as for [Activations], `rowsPerSample` as [Model#rowsPerSample].
   public PipelineEvaluator(
       Backend backend,
       ModelCut cut,
@@ -36,7 +39,8 @@ public final class PipelineEvaluator {
       Collectives pipeline,
       DType dtype,
       int rowsPerSample,
-      TensorGroup group) {
+      TensorGroup group,
+      Sharding sharding) {
     this.backend = backend;
     this.cut = cut;
     this.stage = stage;
@@ -44,14 +48,16 @@ public final class PipelineEvaluator {
     this.dtype = dtype;
     this.rowsPerSample = rowsPerSample;
     this.group = group;
+    this.sharding = sharding;
   }
 
   /// Loss and accuracy on `batch`, which stays the caller's, on the last stage; nothing on the others. All stages call it with the same batch, whose inputs
   /// only the first stage reads and whose targets only the last one; a stage may be batches ahead of the next one. Errors: as [Collectives].
   public Optional<Evaluation> evaluate(Batch batch) {
     Activations activations =
-        new Activations(dtype, (long) batch.samples() * rowsPerSample, group);
-    TensorLink link = new TensorLink(backend, pipeline, activations, cut);
+        new Activations(
+            cut, dtype, (long) batch.samples() * rowsPerSample, group, sharding);
+    TensorLink link = new TensorLink(backend, pipeline, activations);
     PipelineSchedule schedule =
         PipelineSchedule.forwardOnly(cut.stages(), cut.chunks() / cut.stages(), 1);
     Forward forward = new Forward(batch, activations);
@@ -73,7 +79,7 @@ public final class PipelineEvaluator {
     @Override
     public Optional<Tensor> forward(int chunk, int microBatch, Optional<Tensor> activation) {
       List<Unit> units = new ArrayList<>(cut.units(chunk));
-      activation.ifPresent(received -> units.addFirst(new Received(received, activations)));
+      activation.ifPresent(received -> units.addFirst(new Received(received, activations.spread(chunk))));
       Model part = new Part(units, rowsPerSample);
       if (chunk == cut.chunks() - 1) {
         evaluation = Optional.of(new Evaluator(backend, part, group).evaluate(batch));
@@ -104,7 +110,7 @@ public final class PipelineEvaluator {
   }
 
   /// Stands for the chunks before: gives what came from there in place of the batch's inputs, once.
-  private record Received(Tensor activation, Activations activations) implements Unit {
+  private record Received(Tensor activation, Spread spread) implements Unit {
     @Override
     public String name() {
       return "received";
@@ -129,7 +135,7 @@ public final class PipelineEvaluator {
     public Variable forward(Tape tape, Variable input, SampleRange samples) {
       tape.release(input);
       try (activation) {
-        return activations.leaf(tape, activation);
+        return tape.leaf(activation, spread);
       }
     }
   }

@@ -64,7 +64,7 @@ final class StageStep implements StageWork<Tensor>, AutoCloseable {
   @Override
   public Optional<Tensor> forward(int chunk, int microBatch, Optional<Tensor> activation) {
     Tape tape = takeTape();
-    Optional<Variable> input = activation.map(tensor -> leaf(tape, tensor));
+    Optional<Variable> input = activation.map(tensor -> leaf(chunk, tape, tensor));
     if (!stage.isFirst(chunk) && !stage.isLast(chunk)) {
       SampleRange samples = batch.samples(group(microBatch), index(microBatch));
       return handOn(chunk, tape, input, record(chunk, tape, input.orElseThrow(), samples));
@@ -92,9 +92,9 @@ final class StageStep implements StageWork<Tensor>, AutoCloseable {
   }
 
   /// The tape becomes the only owner of `received`, so that an operation may write its result there.
-  private Variable leaf(Tape tape, Tensor received) {
+  private Variable leaf(int chunk, Tape tape, Tensor received) {
     try (received) {
-      return recording.activations().leaf(tape, received);
+      return tape.leaf(received, recording.activations().spread(chunk));
     }
   }
 

@@ -15,19 +15,17 @@ public final class TensorLink implements StageLink<Tensor> {
   private final Backend backend;
   private final Collectives pipeline;
   private final Activations activations;
-  private final ModelCut cut;
 
-  /// A link of the stages of `cut` over `pipeline`, which is borrowed.
-  public TensorLink(
-      Backend backend, Collectives pipeline, Activations activations, ModelCut cut) {
-    if (pipeline.worldSize() != cut.stages()) {
+  /// A link for `activations` over `pipeline`, which is borrowed.
+  public TensorLink(Backend backend, Collectives pipeline, Activations activations) {
+    int stages = activations.cut().stages();
+    if (pipeline.worldSize() != stages) {
       throw new IllegalArgumentException(
-          "a pipeline of " + cut.stages() + " stages was given " + pipeline.worldSize() + " ranks");
+          "a pipeline of " + stages + " stages was given " + pipeline.worldSize() + " ranks");
     }
     this.backend = backend;
     this.pipeline = pipeline;
     this.activations = activations;
-    this.cut = cut;
   }
 
   @Override
@@ -40,11 +38,8 @@ public final class TensorLink implements StageLink<Tensor> {
   @Override
   public Tensor receive(PipelineMessage message) {
     // A gradient has the shape of the activation that went the other way.
-    int width = cut.width(Math.min(message.fromChunk(), message.toChunk()));
-    Tensor value = backend.allocate(
-            activations.dtype(),
-            Shape.of(activations.ownRows(), width),
-            Category.ACTIVATION);
+    Shape shape = activations.ownShape(Math.max(message.fromChunk(), message.toChunk()));
+    Tensor value = backend.allocate(activations.dtype(), shape, Category.ACTIVATION);
     try {
       pipeline.receive(value, message.fromStage());
       return value;

@@ -21,6 +21,7 @@ import dev.bellows.parallelism.Reduction;
 import dev.bellows.parallelism.plan.ScheduleKind;
 import dev.bellows.parallelism.plan.Stages;
 import dev.bellows.tensor.Backend;
+import dev.bellows.nn.Sharding;
 import dev.bellows.nn.TensorGroup;
 import dev.bellows.tensor.DType;
 import dev.bellows.tensor.Loss;
@@ -87,12 +88,12 @@ final class StageTraining implements AutoCloseable {
       optimizers.add(updates.optimizer(backend, store));
       chunks.add(new PipelineChunk(cut.units(chunk), store, reducer::endGroup));
     }
-    Activations activations = new Activations(DType.F32, model.context());
+    Activations activations = new Activations(cut, DType.F32, model.context());
     estimator =
         new PipelineBackpropagation(
             backend,
             new PipelineStage(schedule, stage, chunks),
-            new TensorLink(backend, pipeline, activations, cut),
+            new TensorLink(backend, pipeline, activations),
             recording(mesh, seed, activations));
     tied = new TiedGradients(backend, cut, stage, pipeline);
     norms = new StageNorms(cut, stage, pipeline);
@@ -104,7 +105,8 @@ final class StageTraining implements AutoCloseable {
             pipeline,
             DType.F32,
             model.rowsPerSample(),
-            TensorGroup.single());
+            TensorGroup.single(),
+            Sharding.WHOLE);
   }
 
   /// Meshes of two data ranks recompute their segments, which changes no bit.
