@@ -270,12 +270,26 @@ class PipelineBackpropagationTest {
     return peaks;
   }
 
+  /// Activation bytes that one micro-batch leaves for backward on one rank.
+  private static long keptByOneRank() {
+    LanguageModel model = Kind.GPT.model();
+    try (Backend backend = backend();
+        ParameterStore store = new ParameterStore(backend, model.parameters());
+        Batch batch = new TextStep(backend, model, 1, 0, 0, 1).microBatch(0, 0);
+        Tape tape = ChunkRecording.plain(SEED).tape(backend)) {
+      store.initialise(SEED);
+      tape.crossEntropy(model.logits(tape, batch), batch.targets(), 1);
+      return backend.memory().live(Category.ACTIVATION);
+    }
+  }
+
   @Test
   void aStageKeepsNoMoreMicroBatchesThanItsSchedulePromises() throws Exception {
     int stages = 4;
     long[] four = peaks(ScheduleKind.GPIPE, stages, 2);
     long[] eight = peaks(ScheduleKind.GPIPE, stages, 4);
     long[] alternating = peaks(ScheduleKind.ONE_FORWARD_ONE_BACKWARD, stages, 4);
+    long keptByAll = 0;
     long[] longer = peaks(ScheduleKind.ONE_FORWARD_ONE_BACKWARD, stages, 8);
     for (int stage = 0; stage < stages; stage++) {
       // What one more micro-batch costs, and what there is beside those that are kept.
@@ -286,7 +300,9 @@ class PipelineBackpropagationTest {
       assertTrue(each > 0 && beside < 2 * each, where);
       assertTrue(alternating[stage] <= beside + (stages - stage) * each, where);
       assertEquals(alternating[stage], longer[stage], where);
+      keptByAll += each;
     }
+    assertEquals(keptByOneRank(), keptByAll, "what was handed on is not kept");
   }
 
   /// Fails at one of its forward passes.
