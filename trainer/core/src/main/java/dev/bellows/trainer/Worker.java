@@ -4,6 +4,7 @@ import dev.bellows.nn.Model;
 import dev.bellows.parallelism.ControlEndpoint;
 import dev.bellows.parallelism.PeerLostException;
 import dev.bellows.parallelism.TransportProvider;
+import dev.bellows.parallelism.pipeline.PipelineActionException;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.BackendOptions;
 import dev.bellows.tensor.BackendUnavailableException;
@@ -153,7 +154,9 @@ public final class Worker {
   private String sentence(Throwable e) {
     String message = e.getMessage() == null ? e.toString() : e.getMessage();
     boolean expected = category(e) != ErrorCategory.INTERNAL || e instanceof BellowsException;
-    String text = expected ? message : e.getClass().getSimpleName() + ": " + message;
+    String what = expected ? message : e.getClass().getSimpleName() + ": " + message;
+    String text =
+        PipelineActionException.of(e).map(place -> what + "; " + place.getMessage()).orElse(what);
     return rank >= 0 ? text : "a worker on host " + site.host() + " cannot start: " + text;
   }
 
