@@ -33,7 +33,7 @@ class ZeroEquivalenceTest {
     for (Model model : Model.values()) {
       for (Rule rule : Rule.values()) {
         for (int stage = 1; stage <= 3; stage++) {
-          for (int data = 1; data <= 4; data++) {
+          for (int data = stage == 2 ? 2 : 1; data <= 4; data++) {
             cases.add(
                 new Case(new ZeroRun(model, rule, Precision.F32, STEPS, 8, 1), stage, data));
           }

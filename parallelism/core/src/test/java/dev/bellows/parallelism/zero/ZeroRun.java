@@ -59,10 +59,11 @@ import java.util.stream.Stream;
 /// @param groups leaves of the batch tree
 /// @param microBatches of each group
 record ZeroRun(Model model, Rule rule, Precision precision, int steps, int groups, int microBatches) {
-  private static final long SEED = 5;
+  static final long SEED = 5;
+  static final int ROWS = 16;
+  static final double CLIP = 0.5;
   private static final int TIME = 8;
-  private static final int SAMPLES = 2;
-  private static final double CLIP = 0.5;
+  private static final int SAMPLES = ROWS / TIME;
 
   enum Model {
     GPT,
@@ -170,7 +171,12 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
 
   /// A step's batches, for one rank.
   StepBatch batch(Backend backend, int step) {
-    return new Step(this, backend, step, 0, groups);
+    return batch(backend, step, 0, groups);
+  }
+
+  /// The groups `first` to `end` - 1 of a step.
+  StepBatch batch(Backend backend, int step, int first, int end) {
+    return new Step(this, backend, step, first, end);
   }
 
   static Backend backend() {
@@ -243,7 +249,7 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
     return outcome;
   }
 
-  private static double rate(int step) {
+  static double rate(int step) {
     return 0.02 / step;
   }
 
@@ -262,7 +268,7 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
     return new Optimizer(backend, spans, treatments, store.values(), store.primaryGradients());
   }
 
-  private Optimizer optimizer(Backend backend, ZeroShare share) {
+  Optimizer optimizer(Backend backend, ZeroShare share) {
     List<SliceSpan> spans = new ArrayList<>();
     List<Treatment> treatments = new ArrayList<>();
     for (ZeroSlice slice : share.slices()) {
