@@ -48,11 +48,7 @@ public final class Cnn implements Model {
             unit(first, (tape, x) -> first.apply(tape, checked(x))),
             unit(second, second::apply),
             new SegmentUnit(
-                "head",
-                Unit.Position.BEHIND,
-                head.parameters(),
-                config.classes(),
-                head::apply));
+                "head", Unit.Position.BEHIND, head.parameters(), config.classes(), head::apply));
   }
 
   private static SegmentUnit unit(CnnStage stage, BiFunction<Tape, Variable, Variable> body) {

@@ -46,9 +46,7 @@ public abstract sealed class LanguageModel implements Model permits Gpt, Llama {
 
   /// What lies behind the blocks: a norm of these parameters, recorded by `norm`, and the product with `weight` [vocabulary, width].
   static SegmentUnit head(
-      List<Parameter> normParameters,
-      BiFunction<Tape, Variable, Variable> norm,
-      Parameter weight) {
+      List<Parameter> normParameters, BiFunction<Tape, Variable, Variable> norm, Parameter weight) {
     List<Parameter> parameters = new ArrayList<>(normParameters);
     parameters.add(weight);
     return new SegmentUnit(

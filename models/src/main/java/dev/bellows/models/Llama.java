@@ -23,8 +23,7 @@ public final class Llama extends LanguageModel {
 
   private Llama(LlamaConfig config, Parameter tokens, RmsNorm norm) {
     super(
-        new TokenEmbedding(
-            "a Llama", config.context(), tokens, Optional.empty(), config.dropout()),
+        new TokenEmbedding("a Llama", config.context(), tokens, Optional.empty(), config.dropout()),
         IntStream.range(0, config.layers())
             .mapToObj(layer -> new LlamaBlock("model.layers." + layer, config))
             .toList(),

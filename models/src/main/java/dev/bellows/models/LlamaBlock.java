@@ -28,8 +28,7 @@ final class LlamaBlock extends TransformerBlock {
     int width = config.width();
     double residual = residualDeviation(config.layers());
     attentionNorm = RmsNorm.of(name + ".input_layernorm", width);
-    packed =
-        linear(".self_attn.qkv_proj", width, config.packedWidth(), LanguageModel.DEVIATION);
+    packed = linear(".self_attn.qkv_proj", width, config.packedWidth(), LanguageModel.DEVIATION);
     attentionProjection = linear(".self_attn.o_proj", width, width, residual);
     mlpNorm = RmsNorm.of(name + ".post_attention_layernorm", width);
     gateAndUp =

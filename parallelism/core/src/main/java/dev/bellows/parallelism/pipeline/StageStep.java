@@ -107,8 +107,7 @@ final class StageStep implements StageWork<Tensor>, AutoCloseable {
   }
 
   /// The value of `output` leaves the stage; the tape keeps what backward needs of it.
-  private Optional<Tensor> handOn(
-      int chunk, Tape tape, Optional<Variable> input, Variable output) {
+  private Optional<Tensor> handOn(int chunk, Tape tape, Optional<Variable> input, Variable output) {
     Tensor value = output.value().retain();
     tape.release(output);
     passes.get(chunk).add(new Pass(tape, input, Optional.of(output)));

@@ -21,15 +21,10 @@ public final class TensorLink implements StageLink<Tensor> {
 
   /// A link of the stages of `cut` over `pipeline`, which is borrowed. `dtype`: of activations, which is that of the parameters; `rows`: of each
   /// micro-batch.
-  public TensorLink(
-      Backend backend, Collectives pipeline, DType dtype, long rows, ModelCut cut) {
+  public TensorLink(Backend backend, Collectives pipeline, DType dtype, long rows, ModelCut cut) {
     if (pipeline.worldSize() != cut.stages()) {
       throw new IllegalArgumentException(
-          "a pipeline of "
-              + cut.stages()
-              + " stages was given "
-              + pipeline.worldSize()
-              + " ranks");
+          "a pipeline of " + cut.stages() + " stages was given " + pipeline.worldSize() + " ranks");
     }
     this.backend = backend;
     this.pipeline = pipeline;

@@ -105,10 +105,7 @@ public record Stages(int pipeline, List<Integer> firstLayers) {
     }
     if (layer != firstLayers.getLast()) {
       throw new IllegalArgumentException(
-          "the stages are for "
-              + firstLayers.getLast()
-              + " layers, but the model has "
-              + layer);
+          "the stages are for " + firstLayers.getLast() + " layers, but the model has " + layer);
     }
     return new ModelCut(pipeline, cut);
   }

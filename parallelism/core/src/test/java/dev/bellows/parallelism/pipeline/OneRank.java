@@ -31,7 +31,8 @@ record OneRank(double[][] losses, double[] norms, Map<String, double[]> paramete
       Backend backend, LanguageModel model, Updates updates, int groups, int steps, long seed) {
     OneRank outcome =
         new OneRank(new double[steps][groups], new double[steps], new LinkedHashMap<>());
-    try (ParameterStore store = new ParameterStore(backend, model.parameters());
+    try (ParameterStore store =
+            new ParameterStore(backend, model.parameters(), updates.precision());
         Optimizer optimizer = updates.optimizer(backend, store);
         GradientReducer reducer =
             new GradientReducer(
@@ -44,17 +45,10 @@ record OneRank(double[][] losses, double[] norms, Map<String, double[]> paramete
       store.initialise(seed);
       Backpropagation estimator =
           new Backpropagation(
-              backend,
-              model,
-              store,
-              SavedTensors.keep(),
-              WeightGradient.EXACT,
-              Loss.PLAIN,
-              seed);
+              backend, model, store, SavedTensors.keep(), WeightGradient.EXACT, Loss.PLAIN, seed);
       for (int step = 0; step < steps; step++) {
         estimator.estimate(
-            new TextStep(backend, model, groups, step, 0, groups),
-            outcome.sink(step, reducer));
+            new TextStep(backend, model, groups, step, 0, groups), outcome.sink(step, reducer));
         reducer.reduce();
         store.combineUses();
         double norm = 0;
@@ -62,12 +56,10 @@ record OneRank(double[][] losses, double[] norms, Map<String, double[]> paramete
           norm += backend.squaredNorm(parameter.gradient());
         }
         outcome.norms[step] = norm;
-        optimizer.step(
-            step + 1, Updates.LEARNING_RATE, GradientClipping.scale(norm, Updates.CLIP));
+        optimizer.step(step + 1, Updates.LEARNING_RATE, GradientClipping.scale(norm, Updates.CLIP));
       }
       for (Parameter parameter : store.parameters()) {
-        outcome.parameters.put(
-            parameter.name(), TestTensors.values(backend, parameter.value()));
+        outcome.parameters.put(parameter.name(), TestTensors.values(backend, parameter.value()));
       }
     }
     return outcome;

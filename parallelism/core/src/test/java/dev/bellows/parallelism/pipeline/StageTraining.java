@@ -6,8 +6,10 @@ import dev.bellows.nn.Evaluation;
 import dev.bellows.nn.GradientSink;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
+import dev.bellows.nn.RecomputedSegments;
 import dev.bellows.nn.TestTensors;
 import dev.bellows.nn.Unit;
+import dev.bellows.nn.WeightGradient;
 import dev.bellows.optimizers.GradientClipping;
 import dev.bellows.optimizers.Optimizer;
 import dev.bellows.parallelism.BatchTree;
@@ -20,6 +22,7 @@ import dev.bellows.parallelism.plan.ScheduleKind;
 import dev.bellows.parallelism.plan.Stages;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.DType;
+import dev.bellows.tensor.Loss;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -65,8 +68,7 @@ final class StageTraining implements AutoCloseable {
     Collectives pipeline = world.group(ranks(mesh, world.rank(), MeshAxis.PIPELINE));
     Collectives data = world.group(ranks(mesh, world.rank(), MeshAxis.DATA));
     int ownGroups = tree.endGroup(dataRank) - tree.firstGroup(dataRank);
-    PipelineSchedule schedule =
-        kind.schedule(mesh.pipeline(), ownGroups * TextStep.PER_GROUP);
+    PipelineSchedule schedule = kind.schedule(mesh.pipeline(), ownGroups * TextStep.PER_GROUP);
     double[] equal = new double[model.units().size()];
     Arrays.fill(equal, 1);
     cut =
@@ -74,7 +76,8 @@ final class StageTraining implements AutoCloseable {
             .cut(model.units().stream().map(plant).toList());
     List<PipelineChunk> chunks = new ArrayList<>();
     for (int chunk : cut.chunksOf(stage)) {
-      ParameterStore store = new ParameterStore(backend, cut.parameters(chunk));
+      ParameterStore store =
+          new ParameterStore(backend, cut.parameters(chunk), updates.precision());
       GradientReducer reducer =
           new GradientReducer(backend, store, tree, dataRank, data, Reduction.TREE);
       store.initialise(seed);
@@ -88,11 +91,18 @@ final class StageTraining implements AutoCloseable {
             backend,
             new PipelineStage(schedule, stage, chunks),
             new TensorLink(backend, pipeline, DType.F32, model.context(), cut),
-            ChunkRecording.plain(seed));
+            recording(mesh, seed));
     tied = new TiedGradients(backend, cut, stage, pipeline);
     norms = new StageNorms(cut, stage, pipeline);
     evaluator =
         new PipelineEvaluator(backend, cut, stage, pipeline, DType.F32, model.rowsPerSample());
+  }
+
+  /// Meshes of two data ranks recompute their segments, which changes no bit.
+  private static ChunkRecording recording(Mesh mesh, long seed) {
+    return mesh.data() == 2
+        ? new ChunkRecording(RecomputedSegments::new, WeightGradient.EXACT, Loss.PLAIN, seed)
+        : ChunkRecording.plain(seed);
   }
 
   private static int[] ranks(Mesh mesh, int rank, MeshAxis axis) {

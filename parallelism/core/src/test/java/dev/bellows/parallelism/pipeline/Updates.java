@@ -2,6 +2,7 @@ package dev.bellows.parallelism.pipeline;
 
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
+import dev.bellows.nn.Precision;
 import dev.bellows.optimizers.Adafactor;
 import dev.bellows.optimizers.AdamW;
 import dev.bellows.optimizers.Muon;
@@ -17,7 +18,9 @@ enum Updates {
   ADAMW,
   /// Muon for the matrices of the blocks, AdamW for the rest.
   MUON,
-  ADAFACTOR;
+  ADAFACTOR,
+  /// AdamW behind products in BF16.
+  HALF;
 
   static final double CLIP = 0.5;
   static final double LEARNING_RATE = 0.02;
@@ -26,7 +29,7 @@ enum Updates {
     AdamW adamW = new AdamW(0.9, 0.95, 1e-8, 0.1);
     return Treatment.of(
         switch (this) {
-          case ADAMW -> adamW;
+          case ADAMW, HALF -> adamW;
           case MUON -> isHidden(parameter) ? new Muon(0.95, true, 0.1) : adamW;
           case ADAFACTOR -> new Adafactor(-0.8, 0x1p-23, 0.001, 1, false, 0.1);
         });
@@ -35,6 +38,10 @@ enum Updates {
   private static boolean isHidden(Parameter parameter) {
     return parameter.shape().rank() == 2
         && (parameter.name().startsWith("h.") || parameter.name().startsWith("model.layers."));
+  }
+
+  Precision precision() {
+    return this == HALF ? Precision.BF16 : Precision.F32;
   }
 
   Optimizer optimizer(Backend backend, ParameterStore store) {
