@@ -22,7 +22,10 @@ final class AttentionNode extends Node {
     Variable out =
         tape.output(
             Heads.result(logical, qkv),
-            qkv.dtype(), qkv.isDifferentiable(), rows, (long) spec.heads() * spec.headWidth());
+            qkv.dtype(),
+            qkv.isDifferentiable(),
+            rows,
+            (long) spec.heads() * spec.headWidth());
     DType sums = qkv.dtype() == DType.BF16 ? DType.F32 : qkv.dtype();
     Variable logSumExp = tape.output(sums, false, rows * spec.heads());
     tape.backend().attention(spec, qkv.value(), out.value(), logSumExp.value());

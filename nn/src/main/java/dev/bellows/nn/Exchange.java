@@ -119,7 +119,8 @@ final class Exchange {
           parameter
               + " is used on a value that is "
               + spread.layout()
-              + ", but with sequence parallelism a parameter that every tensor rank has is used on rows that are split");
+              + ", but with sequence parallelism a parameter that every tensor rank has is used on"
+              + " rows that are split");
     }
   }
 

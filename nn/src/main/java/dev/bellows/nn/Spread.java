@@ -1,21 +1,48 @@
 package dev.bellows.nn;
 
+import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 
-/// How a value [rows, width] is spread over the tensor ranks.
+/// How a value [rows, width] is spread over the tensor ranks; its gradient lies likewise. Immutable.
 ///
 /// @param layout whole, or what is split
 /// @param rows of all ranks together
 /// @param width of all ranks together
 /// @param columns this rank's runs of columns, which lie one behind the other; empty unless the layout is [Layout#COLUMNS]
-record Spread(Layout layout, long rows, long width, List<Run> columns) {
+public record Spread(Layout layout, long rows, long width, List<Run> columns) {
   /// A run of columns.
-  record Run(long start, long extent) {}
+  ///
+  /// @param start first column
+  /// @param extent number of columns
+  public record Run(long start, long extent) {}
 
-  Spread {
+  public Spread {
     columns = List.copyOf(columns);
+  }
+
+  /// That of a value [rows, width] which one stage of a pipeline hands to the next, known on both before it is computed. `next` is the first parameter that
+  /// the next stage applies, and `sharding` says what this rank of `group` holds, or would hold, of it: columns where it is split by inputs, else rows
+  /// under sequence parallelism, else all.
+  public static Spread handedOn(
+      TensorGroup group, Sharding sharding, Parameter next, long rows, long width) {
+    if (group.size() == 1) {
+      return whole(rows, width);
+    }
+    if (sharding.split(next) == Split.ROW) {
+      return columns(rows, width, runs(sharding.shard(next)));
+    }
+    return group.isSequence() ? rows(rows, width) : whole(rows, width);
+  }
+
+  /// Shape of what this rank of `group` has.
+  public Shape localShape(TensorGroup group) {
+    return switch (layout) {
+      case WHOLE -> Shape.of(rows, width);
+      case ROWS -> Shape.of(group.ownRows(rows), width);
+      case COLUMNS -> Shape.of(rows, extent(columns));
+    };
   }
 
   /// That of a tensor of which every rank has all.

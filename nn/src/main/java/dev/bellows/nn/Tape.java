@@ -96,22 +96,21 @@ public final class Tape implements AutoCloseable {
     return variable(tensor.retain(), true);
   }
 
-  /// The same of what another stage computed with a value of `layout`, whole or split by rows, with `rows` rows on all tensor ranks together
-  /// ([Variable#logicalRows]).
-  public Variable leaf(Tensor tensor, Layout layout, long rows) {
-    long width = tensor.shape().dim(-1);
-    Spread spread =
-        switch (layout) {
-          case WHOLE -> Spread.whole(rows, width);
-          case ROWS -> Spread.rows(rows, width);
-          case COLUMNS ->
-              throw new IllegalArgumentException(
-                  "a value that is split by columns cannot start a tape; stages pass whole or split rows on");
-        };
-    long own = spread.isRows() ? exchange.group().ownRows(rows) : rows;
-    if (tensor.shape().dim(0) != own) {
+  /// The same of this rank's part of a value of `spread` ([Spread#handedOn]). Errors: [IllegalArgumentException] when `tensor` is no such part.
+  public Variable leaf(Tensor tensor, Spread spread) {
+    Shape own = spread.localShape(exchange.group());
+    if (!tensor.shape().equals(own)) {
       throw new IllegalArgumentException(
-          "of " + rows + " rows this tensor rank should have " + own + ", but was given " + tensor);
+          "of a value ["
+              + spread.rows()
+              + ", "
+              + spread.width()
+              + "] that is "
+              + spread.layout()
+              + " this tensor rank should have "
+              + own
+              + ", but was given "
+              + tensor);
     }
     return variable(tensor.retain(), true, spread);
   }

@@ -41,7 +41,8 @@ public final class Variable {
     return spread.rows();
   }
 
-  Spread spread() {
+  /// How the value lies on the tensor ranks, with its logical size.
+  public Spread spread() {
     return spread;
   }
 

@@ -62,7 +62,8 @@ class SplitRefusalTest {
   private final Map<Parameter, Shard> shards =
       Map.of(
           column, new Shard(column.shape(), 0, List.of(new Piece(0, 4, 0, 1))),
-          uneven, new Shard(uneven.shape(), 0, List.of(new Piece(0, 3, 0, 1), new Piece(4, 1, 0, 1))),
+          uneven,
+              new Shard(uneven.shape(), 0, List.of(new Piece(0, 3, 0, 1), new Piece(4, 1, 0, 1))),
           row, new Shard(row.shape(), 1, List.of(new Piece(0, 4, 0, 1))),
           norm, Shard.whole(norm.shape(), 0, 2),
           wide, Shard.whole(wide.shape(), 0, 2));
@@ -135,9 +136,7 @@ class SplitRefusalTest {
                 false,
                 (tape, x) ->
                     tape.linear(
-                        tape.linear(tape.leaf(x), uneven, Optional.empty()),
-                        row,
-                        Optional.empty()))
+                        tape.linear(tape.leaf(x), uneven, Optional.empty()), row, Optional.empty()))
             .contains("is split by columns into [Run[start=0, extent=3], Run[start=4, extent=1]]"));
   }
 
@@ -163,25 +162,22 @@ class SplitRefusalTest {
                 true,
                 (tape, x) ->
                     tape.attention(
-                        new Attention(4, 3, 1, 1, 1, true), tape.leaf(x, Layout.ROWS, 12)))
+                        new Attention(4, 3, 1, 1, 1, true), tape.leaf(x, Spread.rows(12, 4))))
             .startsWith("attention and rotary embedding take whole sequences"));
   }
 
   @Test
   void sumsTakeValuesThatLieAlike() {
     assertEquals(
-        "a sum takes values that lie alike, but a value [6, 4] is whole and a value [12, 4] is split"
-            + " by rows",
-        refusal(
-            true, (tape, x) -> tape.add(tape.leaf(x), tape.leaf(x, Layout.ROWS, 12))));
+        "a sum takes values that lie alike, but a value [6, 4] is whole and a value [12, 4] is"
+            + " split by rows",
+        refusal(true, (tape, x) -> tape.add(tape.leaf(x), tape.leaf(x, Spread.rows(12, 4)))));
   }
 
   @Test
   void sharedParametersSeeRowsUnderSequenceParallelism() {
     assertTrue(
-        refusal(
-                true,
-                (tape, x) -> tape.layerNorm(tape.leaf(x), norm, Optional.empty(), 1e-5))
+        refusal(true, (tape, x) -> tape.layerNorm(tape.leaf(x), norm, Optional.empty(), 1e-5))
             .startsWith("norm[4] is used on a value that is whole, but with sequence parallelism"));
   }
 
@@ -235,12 +231,11 @@ class SplitRefusalTest {
             new Tape(
                 backend, SavedTensors.keep(), WeightGradient.EXACT, true, new FirstOfTwo(true));
         Tensor x = TestTensors.normal(backend, DType.F32, 1, 6, 4)) {
-      assertTrue(
-          assertThrows(
-                  IllegalArgumentException.class, () -> tape.leaf(x, Layout.ROWS, 13))
-              .getMessage()
-              .startsWith("of 13 rows this tensor rank should have 7"));
-      assertThrows(IllegalArgumentException.class, () -> tape.leaf(x, Layout.COLUMNS, 6));
+      assertEquals(
+          "of a value [13, 4] that is split by rows this tensor rank should have [7, 4], but was"
+              + " given F32[6, 4]",
+          assertThrows(IllegalArgumentException.class, () -> tape.leaf(x, Spread.rows(13, 4)))
+              .getMessage());
     }
   }
 }

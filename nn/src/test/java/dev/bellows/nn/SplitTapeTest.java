@@ -26,7 +26,7 @@ class SplitTapeTest {
   /// What all ranks found together; a gradient is put together from what the ranks have of it.
   private record Outcome(double loss, Evaluation evaluation, Map<String, double[]> gradients) {}
 
-  private record Setting(int samples, Loss loss, double dropout, boolean recomputed) {}
+  private record Setting(int samples, Loss loss, double dropout, boolean recomputed, boolean cut) {}
 
   private static Outcome outcome(int size, boolean sequence, Setting setting) throws Exception {
     Map<Integer, Double> losses = new ConcurrentHashMap<>();
@@ -45,10 +45,7 @@ class SplitTapeTest {
           try (ReferenceBackend backend = new ReferenceBackend();
               ParameterStore store =
                   new ParameterStore(
-                      backend,
-                      model.parameters(),
-                      DType.F64,
-                      TinyTransformer.sharding(group));
+                      backend, model.parameters(), DType.F64, TinyTransformer.sharding(group));
               Tape tape = new Tape(backend, saved, WeightGradient.EXACT, true, group);
               Tensor ids =
                   TestTensors.ids(
@@ -60,9 +57,7 @@ class SplitTapeTest {
             store.initialise(SEED);
             tape.drawFrom(Philox.of(SEED, Philox.Purpose.DROPOUT));
             store.beginAccumulation();
-            Variable logits = model.logits(tape, ids, setting.dropout(), 30);
-            losses.put(group.rank(), tape.crossEntropy(setting.loss(), logits, targets, 0.25));
-            tape.backward();
+            losses.put(group.rank(), walk(tape, backend, model, ids, targets, setting, group));
             store.endAccumulation();
             store.combineUses();
             parts.put(group.rank(), gradients(backend, store, group));
@@ -74,6 +69,45 @@ class SplitTapeTest {
       assertEquals(evaluations.get(0), evaluations.get(rank));
     }
     return new Outcome(losses.get(0), evaluations.get(0), together(parts, sequence));
+  }
+
+  /// Forward and backward; returns the loss.
+  private static double walk(
+      Tape tape,
+      ReferenceBackend backend,
+      TinyTransformer model,
+      Tensor ids,
+      Tensor targets,
+      Setting setting,
+      TensorGroup group) {
+    double dropout = setting.dropout();
+    if (!setting.cut()) {
+      Variable logits = model.logits(tape, ids, dropout, 30);
+      double loss = tape.crossEntropy(setting.loss(), logits, targets, 0.25);
+      tape.backward();
+      return loss;
+    }
+    Variable output = model.first(tape, ids, dropout, 30);
+    try (Tape second = new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true, group)) {
+      second.drawFrom(Philox.of(SEED, Philox.Purpose.DROPOUT));
+      long rows = ids.elements();
+      Spread spread =
+          Spread.handedOn(
+              group,
+              TinyTransformer.sharding(group),
+              named(model.parameters(), "norm1.gamma"),
+              rows,
+              output.value().shape().dim(1));
+      assertEquals(output.spread(), spread);
+      Variable leaf = second.leaf(output.value(), spread);
+      Variable logits = model.last(second, leaf, setting.samples(), dropout, 30);
+      double loss = second.crossEntropy(setting.loss(), logits, targets, 0.25);
+      second.backward();
+      try (Tensor gradient = second.takeGradient(leaf).orElseThrow()) {
+        tape.backward(output, gradient);
+      }
+      return loss;
+    }
   }
 
   private static Evaluation evaluate(
@@ -158,9 +192,11 @@ class SplitTapeTest {
   void ranksComputeWhatOneComputes(int size, boolean sequence) throws Exception {
     // Rows that do not come out even, fewer rows than ranks, and a gradient of everything that a
     // loss can have.
-    compare(size, sequence, new Setting(2, new Loss(0.1, 0.01), 0.3, false));
-    compare(size, sequence, new Setting(1, Loss.PLAIN, 0, false));
-    compare(size, sequence, new Setting(3, new Loss(0, 0.02), 0.1, true));
+    compare(size, sequence, new Setting(2, new Loss(0.1, 0.01), 0.3, false, false));
+    compare(size, sequence, new Setting(1, Loss.PLAIN, 0, false, false));
+    compare(size, sequence, new Setting(3, new Loss(0, 0.02), 0.1, true, false));
+    // Two tapes: what a pipeline passes on is whole, or a rank's own rows.
+    compare(size, sequence, new Setting(2, Loss.PLAIN, 0.2, false, true));
   }
 
   /// Two linear layers end with rows of logits under sequence parallelism: each rank has the loss of its own.
@@ -185,26 +221,32 @@ class SplitTapeTest {
           Parameter bias = named(all, "bias3");
           try (ReferenceBackend backend = new ReferenceBackend();
               ParameterStore store =
-                  new ParameterStore(
-                      backend, all, DType.F64, TinyTransformer.sharding(group));
+                  new ParameterStore(backend, all, DType.F64, TinyTransformer.sharding(group));
               Tape tape =
+                  new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true, group);
+              Tape second =
                   new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true, group);
               Tensor x = TestTensors.normal(backend, DType.F64, SEED, 5, 8);
               Tensor targets = TestTensors.ids(backend, new int[] {1, 0, -1, 7, 3}, 5)) {
             store.initialise(SEED);
             store.beginAccumulation();
-            Variable hidden =
-                tape.relu(tape.linear(tape.constant(x), up, Optional.empty()));
-            Variable logits = tape.linear(hidden, down, Optional.of(bias));
-            Evaluation counted = Predictions.count(tape, logits, targets);
-            double loss = tape.crossEntropy(logits, targets, 1);
-            tape.backward();
-            store.endAccumulation();
-            Tensor gradient = bias.gradient();
-            if (sequence) {
-              group.sum(gradient);
+            Variable hidden = tape.relu(tape.linear(tape.constant(x), up, Optional.empty()));
+            // A cut between the two layers hands columns on.
+            Spread spread = Spread.handedOn(group, TinyTransformer.sharding(group), down, 5, 8);
+            assertEquals(hidden.spread(), spread);
+            Variable leaf = second.leaf(hidden.value(), spread);
+            Variable logits = second.linear(leaf, down, Optional.of(bias));
+            Evaluation counted = Predictions.count(second, logits, targets);
+            double loss = second.crossEntropy(logits, targets, 1);
+            second.backward();
+            try (Tensor gradient = second.takeGradient(leaf).orElseThrow()) {
+              tape.backward(hidden, gradient);
             }
-            double[] slopes = TestTensors.values(backend, gradient);
+            store.endAccumulation();
+            if (sequence) {
+              group.sum(bias.gradient());
+            }
+            double[] slopes = TestTensors.values(backend, bias.gradient());
             double[] result = Arrays.copyOf(slopes, slopes.length + 3);
             result[slopes.length] = loss;
             result[slopes.length + 1] = counted.rows();

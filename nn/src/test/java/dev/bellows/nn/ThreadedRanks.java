@@ -127,9 +127,7 @@ public final class ThreadedRanks {
       long at = 0;
       for (Object part : exchange(mine.segment().toArray(ValueLayout.JAVA_BYTE))) {
         byte[] bytes = (byte[]) part;
-        all.segment()
-            .asSlice(at, bytes.length)
-            .copyFrom(MemorySegment.ofArray(bytes));
+        all.segment().asSlice(at, bytes.length).copyFrom(MemorySegment.ofArray(bytes));
         at += bytes.length;
       }
       if (at != all.bytes()) {

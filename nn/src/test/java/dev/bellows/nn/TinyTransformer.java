@@ -53,23 +53,30 @@ final class TinyTransformer {
   }
 
   Variable logits(Tape tape, Tensor ids, double dropout, long firstRow) {
-    int samples = (int) ids.shape().dim(0);
-    Variable x = tape.embedding(ids, table, positions);
-    x = tape.dropout(x, dropout, "embedding", firstRow);
-    x = tape.segment("attention", x, input -> attention(tape, input, samples, dropout, firstRow));
+    Variable x = first(tape, ids, dropout, firstRow);
+    return last(tape, x, (int) ids.shape().dim(0), dropout, firstRow);
+  }
+
+  /// What a first stage computes.
+  Variable first(Tape tape, Tensor ids, double dropout, long firstRow) {
+    return tape.dropout(tape.embedding(ids, table, positions), dropout, "embedding", firstRow);
+  }
+
+  /// What a second stage computes of it.
+  Variable last(Tape tape, Variable embedded, int samples, double dropout, long firstRow) {
+    Variable x =
+        tape.segment(
+            "attention", embedded, input -> attention(tape, input, samples, dropout, firstRow));
     x = tape.segment("mlp", x, input -> mlp(tape, input));
     return tape.segment(
         "head",
         x,
         input ->
             tape.linear(
-                tape.layerNorm(input, firstGamma, Optional.empty(), 1e-5),
-                head,
-                Optional.empty()));
+                tape.layerNorm(input, firstGamma, Optional.empty(), 1e-5), head, Optional.empty()));
   }
 
-  private Variable attention(
-      Tape tape, Variable x, int samples, double dropout, long firstRow) {
+  private Variable attention(Tape tape, Variable x, int samples, double dropout, long firstRow) {
     Attention spec = new Attention(samples, TIME, HEADS, KEY_VALUE_HEADS, HEAD_WIDTH, true);
     Rotary rotary = new Rotary(TIME, HEADS + KEY_VALUE_HEADS, HEAD_WIDTH, 100, false);
     Variable branch = tape.layerNorm(tape.fork(x), firstGamma, Optional.of(firstBeta), 1e-5);
@@ -149,7 +156,6 @@ final class TinyTransformer {
         List.of(
             part(0, WIDTH, rank, size),
             new Piece(start, keys, rank % copies, copies),
-            new Piece(
-                start + (long) KEY_VALUE_HEADS * HEAD_WIDTH, keys, rank % copies, copies)));
+            new Piece(start + (long) KEY_VALUE_HEADS * HEAD_WIDTH, keys, rank % copies, copies)));
   }
 }

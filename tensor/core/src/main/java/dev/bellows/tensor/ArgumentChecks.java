@@ -406,11 +406,7 @@ public final class ArgumentChecks {
 
   /// Rules of [Backend#crossEntropyPart], but for the range of the targets.
   public void crossEntropyPart(
-      VocabularyPart part,
-      Tensor logits,
-      Tensor targets,
-      Tensor statistics,
-      Tensor exponentials) {
+      VocabularyPart part, Tensor logits, Tensor targets, Tensor statistics, Tensor exponentials) {
     String operation = "crossEntropyPart";
     floating(operation, logits, statistics, exponentials);
     ids(operation, "targets", targets);

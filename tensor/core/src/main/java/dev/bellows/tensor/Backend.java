@@ -188,7 +188,8 @@ public interface Backend extends AutoCloseable {
     crossEntropyWithGradient(Loss.PLAIN, logits, targets, scale, losses, dlogits);
   }
 
-  // Parts of a vocabulary (Shoeybi et al. 2019): each tensor rank has some rows of a token table, or the logits of some classes
+  // Parts of a vocabulary (Shoeybi et al. 2019): each tensor rank has some rows of a token table,
+  // or the logits of some classes
 
   /// Numbers that say of a row of logits what the loss must know of a part of its classes.
   int STATISTICS = 4;
@@ -213,8 +214,7 @@ public interface Backend extends AutoCloseable {
 
   /// The losses of [#crossEntropy] over a vocabulary of `total` classes, from the statistics of its P parts in order, combined in FP64. Shapes: `targets`
   /// I32 [M], `statistics` [P, M, 4], `losses` [M].
-  void crossEntropyOfParts(
-      Loss loss, long total, Tensor targets, Tensor statistics, Tensor losses);
+  void crossEntropyOfParts(Loss loss, long total, Tensor targets, Tensor statistics, Tensor losses);
 
   /// Turns the exponentials of one part into `scale` times the gradient of the part's logits, in place. Shapes: `targets` I32 [M], `statistics` [P, M, 4]
   /// as above, `gradient` [M, N], on entry what [#crossEntropyPart] left in `exponentials`.

@@ -355,7 +355,8 @@ public final class ReferenceBackend implements Backend {
       Tensor statistics,
       Tensor gradient) {
     checks.crossEntropyOfPartsGradient(part, targets, statistics, gradient);
-    ReferenceVocabulary.crossEntropyOfPartsGradient(loss, part, targets, scale, statistics, gradient);
+    ReferenceVocabulary.crossEntropyOfPartsGradient(
+        loss, part, targets, scale, statistics, gradient);
   }
 
   @Override

@@ -16,7 +16,11 @@ final class VocabularyCases {
     // Rows, first id, ids of the part, ids of the whole vocabulary, width.
     for (int[] size :
         new int[][] {
-          {0, 1, 3, 5, 4}, {1, 0, 1, 1, 1}, {7, 2, 2, 5, 3}, {65, 100, 57, 257, 64}, {1025, 0, 33, 65, 33}
+          {0, 1, 3, 5, 4},
+          {1, 0, 1, 1, 1},
+          {7, 2, 2, 5, 3},
+          {65, 100, 57, 257, 64},
+          {1025, 0, 33, 65, 33}
         }) {
       int m = size[0];
       int first = size[1];
@@ -55,10 +59,13 @@ final class VocabularyCases {
 
   static List<OperationCase> losses() {
     List<OperationCase> cases = new ArrayList<>();
-    for (Loss loss : List.of(Loss.PLAIN, new Loss(0.1, 0), new Loss(0, 1e-2), new Loss(0.2, 1e-3))) {
+    for (Loss loss :
+        List.of(Loss.PLAIN, new Loss(0.1, 0), new Loss(0, 1e-2), new Loss(0.2, 1e-3))) {
       // Rows, first class, classes of the part, classes of the whole vocabulary.
       for (int[] size :
-          new int[][] {{0, 1, 3, 9}, {1, 0, 1, 1}, {7, 5, 3, 11}, {33, 100, 65, 257}, {9, 0, 1000, 2500}}) {
+          new int[][] {
+            {0, 1, 3, 9}, {1, 0, 1, 1}, {7, 5, 3, 11}, {33, 100, 65, 257}, {9, 0, 1000, 2500}
+          }) {
         for (double deviation : new double[] {1, 8}) {
           cases.addAll(statistics(loss, size, deviation));
           cases.addAll(ofParts(loss, size, deviation));

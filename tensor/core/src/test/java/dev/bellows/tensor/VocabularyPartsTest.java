@@ -70,11 +70,9 @@ class VocabularyPartsTest {
           Values.read(losses), Values.read(together), 1e-12 * deviation * deviation, what);
       for (int p = 0; p < PARTS; p++) {
         Tensor gradient = parts.get(p);
-        backend.crossEntropyOfPartsGradient(
-            loss, part(p), targets, SCALE, statistics, gradient);
+        backend.crossEntropyOfPartsGradient(loss, part(p), targets, SCALE, statistics, gradient);
         try (Tensor right = columns(expected, FIRSTS[p], FIRSTS[p + 1])) {
-          assertArrayEquals(
-              Values.read(right), Values.read(gradient), 1e-11, what + ", part " + p);
+          assertArrayEquals(Values.read(right), Values.read(gradient), 1e-11, what + ", part " + p);
         }
         gradient.release();
       }
@@ -97,8 +95,7 @@ class VocabularyPartsTest {
       assertEquals(
           "embedding: 3 ids from 3 on are more than the vocabulary's 5",
           assertThrows(
-                  IllegalArgumentException.class,
-                  () -> backend.embedding(tooLate, ids, table, out))
+                  IllegalArgumentException.class, () -> backend.embedding(tooLate, ids, table, out))
               .getMessage());
       assertThrows(
           IndexOutOfBoundsException.class,

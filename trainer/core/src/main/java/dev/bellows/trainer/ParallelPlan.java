@@ -2,6 +2,7 @@ package dev.bellows.trainer;
 
 import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
+import dev.bellows.nn.Split;
 import dev.bellows.optimizers.Need;
 import dev.bellows.parallelism.Mesh;
 import dev.bellows.parallelism.pipeline.PipelineSchedule;
@@ -9,7 +10,6 @@ import dev.bellows.parallelism.plan.Placement;
 import dev.bellows.parallelism.plan.ScheduleKind;
 import dev.bellows.parallelism.plan.ShardingPlan;
 import dev.bellows.parallelism.plan.ShardingPlan.Held;
-import dev.bellows.nn.Split;
 import dev.bellows.parallelism.plan.Stages;
 import dev.bellows.trainer.DeviceAccount.Part;
 import dev.bellows.trainer.config.ParallelSection;

@@ -1,9 +1,9 @@
 package dev.bellows.trainer;
 
+import dev.bellows.nn.Shard;
 import dev.bellows.parallelism.Mesh;
 import dev.bellows.parallelism.MeshAxis;
 import dev.bellows.parallelism.plan.Placement;
-import dev.bellows.nn.Shard;
 import dev.bellows.parallelism.plan.ShardingPlan;
 import dev.bellows.parallelism.plan.Stages;
 import java.util.ArrayList;

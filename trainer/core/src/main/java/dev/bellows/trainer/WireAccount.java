@@ -1,12 +1,12 @@
 package dev.bellows.trainer;
 
 import dev.bellows.nn.Precision;
+import dev.bellows.nn.Shard.Piece;
+import dev.bellows.nn.Split;
 import dev.bellows.parallelism.BatchTree;
 import dev.bellows.parallelism.Mesh;
-import dev.bellows.nn.Shard.Piece;
 import dev.bellows.parallelism.plan.ShardingPlan;
 import dev.bellows.parallelism.plan.ShardingPlan.Held;
-import dev.bellows.nn.Split;
 import dev.bellows.parallelism.plan.Stages;
 import dev.bellows.trainer.config.RunConfig;
 import java.util.List;

@@ -3,12 +3,12 @@ package dev.bellows.trainer;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.bellows.parallelism.plan.Placement;
 import dev.bellows.nn.Shard;
 import dev.bellows.nn.Shard.Piece;
+import dev.bellows.nn.Split;
+import dev.bellows.parallelism.plan.Placement;
 import dev.bellows.parallelism.plan.ShardingPlan;
 import dev.bellows.parallelism.plan.ShardingPlan.Held;
-import dev.bellows.nn.Split;
 import dev.bellows.trainer.config.RunConfig;
 import java.util.HashSet;
 import java.util.Set;

@@ -1,9 +1,9 @@
 package dev.bellows.parallelism.plan;
 
-import dev.bellows.parallelism.plan.ModelTraits.Family;
 import dev.bellows.nn.Shard;
 import dev.bellows.nn.Shard.Piece;
 import dev.bellows.nn.Split;
+import dev.bellows.parallelism.plan.ModelTraits.Family;
 import dev.bellows.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;

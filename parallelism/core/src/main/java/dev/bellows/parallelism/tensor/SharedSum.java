@@ -27,8 +27,7 @@ final class SharedSum implements AutoCloseable {
     this.buffer =
         elements == 0
             ? Optional.empty()
-            : Optional.of(
-                backend.allocate(DType.F32, Shape.of(elements), Category.COMMUNICATION));
+            : Optional.of(backend.allocate(DType.F32, Shape.of(elements), Category.COMMUNICATION));
     long start = 0;
     for (Tensor tensor : elements == 0 ? List.<Tensor>of() : tensors) {
       places.add(buffer.orElseThrow().slice(start, tensor.shape().dims()));

@@ -61,13 +61,9 @@ class SplitMemoryTest {
               try (Backend backend = Backends.open("auto", BackendOptions.threads(1));
                   ParameterStore store =
                       new ParameterStore(
-                          backend,
-                          model.parameters(),
-                          Precision.F32,
-                          plan.sharding(group.rank()));
+                          backend, model.parameters(), Precision.F32, plan.sharding(group.rank()));
                   Tape tape =
-                      new Tape(
-                          backend, SavedTensors.keep(), WeightGradient.EXACT, true, group)) {
+                      new Tape(backend, SavedTensors.keep(), WeightGradient.EXACT, true, group)) {
                 checkStore(backend.memory(), store, model);
                 store.initialise(1);
                 Bytes bytes = steps(backend.memory(), backend, model, store, tape);
@@ -113,8 +109,7 @@ class SplitMemoryTest {
       }
       store.endAccumulation();
     }
-    return new Bytes(
-        kept, memory.peak(Category.ACTIVATION), memory.deviceAllocations() - before);
+    return new Bytes(kept, memory.peak(Category.ACTIVATION), memory.deviceAllocations() - before);
   }
 
   /// Widths of a row that one rank keeps: before and behind both norms of a block and the last norm, whole or split by rows; packed heads, attention's

@@ -93,8 +93,14 @@ final class SplitRun {
     for (Outcome each : run.outcomes) {
       if (!each.equals(first)) {
         throw new AssertionError(
-            "ranks differ: " + each.losses() + each.norms() + each.evaluation()
-                + " and " + first.losses() + first.norms() + first.evaluation());
+            "ranks differ: "
+                + each.losses()
+                + each.norms()
+                + each.evaluation()
+                + " and "
+                + first.losses()
+                + first.norms()
+                + first.evaluation());
       }
     }
     return first;
@@ -137,14 +143,7 @@ final class SplitRun {
       store.initialise(SEED);
       Backpropagation estimator =
           new Backpropagation(
-              backend,
-              model,
-              store,
-              SavedTensors.keep(),
-              WeightGradient.EXACT,
-              LOSS,
-              SEED,
-              group);
+              backend, model, store, SavedTensors.keep(), WeightGradient.EXACT, LOSS, SEED, group);
       List<Double> losses = new ArrayList<>();
       List<Double> norms = new ArrayList<>();
       for (int step = 1; step <= steps; step++) {

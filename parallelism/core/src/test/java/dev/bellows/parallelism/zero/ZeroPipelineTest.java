@@ -74,8 +74,7 @@ class ZeroPipelineTest {
     Collectives data = world.group(number * DATA, number * DATA + 1, number * DATA + 2);
     LanguageModel network = run.model().create();
     ModelCut cut =
-        new ModelCut(
-            STAGES, List.of(network.units().subList(0, 2), network.units().subList(2, 4)));
+        new ModelCut(STAGES, List.of(network.units().subList(0, 2), network.units().subList(2, 4)));
     BatchTree tree = new BatchTree(GROUPS, DATA);
     int first = tree.firstGroup(dataRank);
     int end = tree.endGroup(dataRank);
@@ -90,8 +89,7 @@ class ZeroPipelineTest {
             DATA);
     try (Backend backend = ZeroRun.backend();
         ParameterStore store = new ParameterStore(backend, layout.placement());
-        ZeroShare share =
-            ZeroShare.ofStore(backend, store, layout, tree, data, Reduction.TREE);
+        ZeroShare share = ZeroShare.ofStore(backend, store, layout, tree, data, Reduction.TREE);
         Optimizer optimizer = run.optimizer(backend, share)) {
       share.initialise(ZeroRun.SEED);
       PipelineBackpropagation estimator =
@@ -106,8 +104,7 @@ class ZeroPipelineTest {
       TiedGradients tied = new TiedGradients(backend, cut, number, pipeline);
       StageNorms stageNorms = new StageNorms(cut, number, pipeline);
       for (int step = 1; step <= STEPS; step++) {
-        estimator.estimate(
-            run.batch(backend, step, first, end), new Losses(losses[step - 1]));
+        estimator.estimate(run.batch(backend, step, first, end), new Losses(losses[step - 1]));
         share.reduce();
         tied.combine();
         Map<Parameter, Double> own = share.squaredNorms(parameter -> true);

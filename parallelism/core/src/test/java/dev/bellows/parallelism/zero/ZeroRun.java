@@ -58,7 +58,8 @@ import java.util.stream.Stream;
 /// @param rule optimizer of the matrices
 /// @param groups leaves of the batch tree
 /// @param microBatches of each group
-record ZeroRun(Model model, Rule rule, Precision precision, int steps, int groups, int microBatches) {
+record ZeroRun(
+    Model model, Rule rule, Precision precision, int steps, int groups, int microBatches) {
   static final long SEED = 5;
   static final int ROWS = 16;
   static final double CLIP = 0.5;
@@ -87,8 +88,7 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
       boolean endpoint = parameter.name().matches("(wte|wpe|lm_head|model.embed_tokens)\\..*");
       return switch (this) {
         case ADAMW -> adamW;
-        case MUON ->
-            parameter.shape().rank() < 2 || endpoint ? adamW : new Muon(0.95, true, 0.1);
+        case MUON -> parameter.shape().rank() < 2 || endpoint ? adamW : new Muon(0.95, true, 0.1);
         case ADAFACTOR -> new Adafactor(-0.8, 0x1p-23, 1e-3, 1, true, 0.1);
       };
     }
@@ -132,7 +132,9 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
               names.add(name);
             }
           });
-      other.tensors.keySet().stream().filter(name -> !tensors.containsKey(name)).forEach(names::add);
+      other.tensors.keySet().stream()
+          .filter(name -> !tensors.containsKey(name))
+          .forEach(names::add);
       return names;
     }
   }
@@ -206,13 +208,7 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
       store.initialise(SEED);
       Backpropagation estimator =
           new Backpropagation(
-              backend,
-              network,
-              store,
-              SavedTensors.keep(),
-              WeightGradient.EXACT,
-              Loss.PLAIN,
-              SEED);
+              backend, network, store, SavedTensors.keep(), WeightGradient.EXACT, Loss.PLAIN, SEED);
       for (int step = 1; step <= steps; step++) {
         int number = step;
         double[] losses = new double[groups];
@@ -334,8 +330,7 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
   }
 
   /// The same, after `earlier` if there is one, with `extra` called on every rank after the last step.
-  Outcome shared(
-      int stage, int data, Reduction reduction, Optional<Outcome> earlier, Extra extra)
+  Outcome shared(int stage, int data, Reduction reduction, Optional<Outcome> earlier, Extra extra)
       throws Exception {
     Outcome outcome = new Outcome();
     IntStream.range(0, data).forEach(rank -> outcome.peaks.add(Map.of()));

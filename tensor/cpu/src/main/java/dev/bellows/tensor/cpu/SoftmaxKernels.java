@@ -134,8 +134,7 @@ final class SoftmaxKernels {
   }
 
   /// A row's loss, from log(sum of exp(x - maximum)), its maximum, the target's logit and the average logit.
-  static float value(
-      Loss loss, double logSum, double maximum, double right, double average) {
+  static float value(Loss loss, double logSum, double maximum, double right, double average) {
     double plain = logSum + (maximum - right);
     if (loss.isPlain()) {
       return (float) plain;

@@ -144,8 +144,7 @@ final class VocabularyKernels {
       double sum = exponentialSum(row, parts, stride, maximum);
       double logSumExp = StrictMath.log(sum) + maximum;
       double shift = ALL.get(JAVA_FLOAT, row + index * stride) - maximum;
-      double factor =
-          scale * StrictMath.exp(shift) / sum * (1 + 2 * loss.zLoss() * logSumExp);
+      double factor = scale * StrictMath.exp(shift) / sum * (1 + 2 * loss.zLoss() * logSumExp);
       if (loss.labelSmoothing() == 0) {
         ElementwiseKernels.scale(values, n, (float) factor);
       } else {
