@@ -103,7 +103,7 @@ final class CollectivesBenchmark {
           add("mpi_tcp", List.of(reference), mpi.get().tcp(List.of(reference)), result);
         }
       }
-      out.println("round " + (round + 1) + " of " + options.rounds + ": " + result.line());
+      out.println("after round " + (round + 1) + " of " + options.rounds + ": " + result.line());
     }
   }
 

@@ -52,13 +52,15 @@ final class CollectivesResult {
     return plan.bytes() / EngineResult.median(nanos);
   }
 
-  /// Heap bytes per call of ours over shared memory, barrier included: the median over rounds and sizes.
+  /// Heap bytes per call of ours over shared memory, barrier included: of the quietest round of each size, as now and then a thread is charged
+  /// some bytes once at no call in particular; the size with most.
   private double heapBytesPerCall() {
-    return EngineResult.median(
-        sides.get("ipc").values().stream()
-            .flatMap(List::stream)
-            .mapToDouble(ReduceTiming::heapBytesPerCall)
-            .toArray());
+    return sides.get("ipc").values().stream()
+        .mapToDouble(
+            rounds ->
+                rounds.stream().mapToDouble(ReduceTiming::heapBytesPerCall).min().orElseThrow())
+        .max()
+        .orElseThrow();
   }
 
   /// `BENCH collectives ratio_16MiB=… key=value …`; ratios of sides that did not run are absent.

@@ -12,6 +12,7 @@ import dev.bellows.tensor.DType;
 import dev.bellows.tensor.ReferenceBackend;
 import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -40,6 +41,32 @@ class TapeTest {
 
   private long activations() {
     return backend.memory().live(Category.ACTIVATION);
+  }
+
+  /// Borders tell of backward in reverse order, also where no gradient arrives, and change neither values nor memory.
+  @Test
+  void bordersTellWhenBackwardPasses() {
+    List<String> passed = new ArrayList<>();
+    try (Tensor x = input();
+        Tensor gradient = input();
+        Tape tape = training()) {
+      Variable leaf = tape.leaf(x);
+      Variable y = tape.border(leaf, () -> passed.add("first"));
+      long live = activations();
+      y = tape.border(tape.relu(y), () -> passed.add("second"));
+      assertEquals(live + BYTES, activations());
+      Variable aside = tape.border(tape.constant(x), () -> passed.add("aside"));
+      tape.release(aside);
+      tape.backward(y, gradient);
+      assertEquals(List.of("aside", "second", "first"), passed);
+      tape.takeGradient(leaf).orElseThrow().release();
+    }
+    try (Tensor x = input();
+        Tape tape = Tape.evaluating(backend)) {
+      Variable same = tape.constant(x);
+      assertEquals(same, tape.border(same, () -> passed.add("never")));
+    }
+    assertEquals(3, passed.size());
   }
 
   @Test

@@ -91,7 +91,8 @@ class OptimizerSlicesTest {
         second.step(step, 0.01, 0.5);
       }
       assertArrayEquals(get(values), get(sliced));
-      assertArrayEquals(held(one, "a", "exp_avg_sq"), held(List.of(first, second), "a", "exp_avg_sq"));
+      assertArrayEquals(
+          held(one, "a", "exp_avg_sq"), held(List.of(first, second), "a", "exp_avg_sq"));
       assertArrayEquals(held(one, "b", "exp_avg"), held(second, "b", "exp_avg"));
       // Two states: 64 elements on one rank (58, aligned), 32 on each of two (26 on the second).
       assertEquals(2L * (64 + 32 + 32) * 8, backend.memory().live(Category.OPTIMIZER));
@@ -110,8 +111,7 @@ class OptimizerSlicesTest {
       for (HeldState held : optimizer.held()) {
         if (held.parameter().equals(parameter) && held.spec().name().equals(state)) {
           whole = Arrays.copyOf(whole, (int) held.spec().shape().elements());
-          System.arraycopy(
-              get(held.tensor()), 0, whole, (int) held.start(), (int) held.extent());
+          System.arraycopy(get(held.tensor()), 0, whole, (int) held.start(), (int) held.extent());
           found += held.extent();
         }
       }
@@ -158,11 +158,8 @@ class OptimizerSlicesTest {
               .contains("give the whole parameter to one rank"));
       assertThrows(
           IllegalArgumentException.class,
-          () ->
-              Optimizer.ofSlices(
-                  backend, part, treatments(1), values, gradients.slice(0, 8)));
-      assertThrows(
-          IllegalArgumentException.class, () -> new SliceSpan("a", A, 32, 9, 32, 0, true));
+          () -> Optimizer.ofSlices(backend, part, treatments(1), values, gradients.slice(0, 8)));
+      assertThrows(IllegalArgumentException.class, () -> new SliceSpan("a", A, 32, 9, 32, 0, true));
       assertEquals(0, backend.memory().live(Category.OPTIMIZER));
     }
   }

@@ -27,8 +27,7 @@ public final class SubtreeReduce {
       throw new IllegalArgumentException(
           count + " ranks from rank " + firstRank + " on are no full subtree of " + world);
     }
-    boolean takesPart =
-        collectives.rank() >= firstRank && collectives.rank() < firstRank + count;
+    boolean takesPart = collectives.rank() >= firstRank && collectives.rank() < firstRank + count;
     if (takesPart != term.isPresent()) {
       throw new IllegalArgumentException(
           "rank "

@@ -16,7 +16,8 @@ import java.util.stream.IntStream;
 public record GroupDeal(int groups, int ranks) {
   public GroupDeal {
     if (groups < 1 || Integer.bitCount(groups) != 1) {
-      throw new IllegalArgumentException("batch.groups is " + groups + " but must be a power of two");
+      throw new IllegalArgumentException(
+          "batch.groups is " + groups + " but must be a power of two");
     }
     if (ranks < 1 || ranks > groups) {
       throw new IllegalArgumentException(
@@ -52,7 +53,9 @@ public record GroupDeal(int groups, int ranks) {
 
   /// The groups of `rank`, in the order in which it computes them.
   public List<Integer> groups(int rank) {
-    return IntStream.iterate(rank, group -> group < groups, group -> group + ranks).boxed().toList();
+    return IntStream.iterate(rank, group -> group < groups, group -> group + ranks)
+        .boxed()
+        .toList();
   }
 
   /// Most partial sums of its slices that an owner holds at once, the result among them.

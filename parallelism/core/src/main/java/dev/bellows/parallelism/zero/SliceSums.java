@@ -40,8 +40,7 @@ final class SliceSums implements AutoCloseable {
   void add(List<Step> round, Region region, Optional<Tensor> unit) {
     Optional<Tensor> own = unit.map(region::inUnit);
     for (Step step : round) {
-      boolean takesPart =
-          rank >= step.firstRank() && rank < step.firstRank() + step.count();
+      boolean takesPart = rank >= step.firstRank() && rank < step.firstRank() + step.count();
       add(step, region, takesPart ? own : Optional.empty());
     }
   }

@@ -139,8 +139,7 @@ final class StoreShare implements ZeroShare, UnitHooks {
 
   @Override
   public void combineUses() {
-    RegionWork.combineUses(
-        backend, layout, region -> region.sliceInWhole(store.gradients(), rank));
+    RegionWork.combineUses(backend, layout, region -> region.sliceInWhole(store.gradients(), rank));
   }
 
   @Override

@@ -76,7 +76,8 @@ final class UnitShare implements ZeroShare, UnitHooks {
     try {
       sums = own(new SliceSums(backend, collectives, layout, deal));
       gradients = own(new UnitGradients(backend, layout, sums));
-      values = allocate(DType.F32, stage == 2 ? layout.valueElements() : layout.valueElements(rank));
+      values =
+          allocate(DType.F32, stage == 2 ? layout.valueElements() : layout.valueElements(rank));
       backend.fill(values, 0);
       operands =
           stage == 2 && precision != Precision.F32
@@ -85,8 +86,7 @@ final class UnitShare implements ZeroShare, UnitHooks {
       unitValues =
           stage == 2
               ? Optional.empty()
-              : Optional.of(
-                  own(new UnitValues(backend, layout, collectives, precision, values)));
+              : Optional.of(own(new UnitValues(backend, layout, collectives, precision, values)));
       if (stage == 2) {
         bindWhole();
       }

@@ -137,8 +137,7 @@ final class UnitValues implements AutoCloseable {
 
   private void bind(Parameter parameter, Tensor values, Tensor operands, long offset) {
     long[] dims = layout.shape(parameter).dims();
-    ParameterBinding.bindValue(
-        parameter, values.slice(offset, dims), operands.slice(offset, dims));
+    ParameterBinding.bindValue(parameter, values.slice(offset, dims), operands.slice(offset, dims));
   }
 
   /// Gives up what unit `index` has here, or on its way.

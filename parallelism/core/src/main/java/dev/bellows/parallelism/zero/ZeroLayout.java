@@ -128,8 +128,7 @@ public final class ZeroLayout {
     end = addRegion(unit, cut, shares, start, end, values, regions);
     end = addRegion(unit, uncut, shares, start, end, values, regions);
     units.add(
-        new UnitLayout(
-            values, List.of(), regions, List.of(), List.of(), end - start, end - start));
+        new UnitLayout(values, List.of(), regions, List.of(), List.of(), end - start, end - start));
     return end;
   }
 
@@ -209,8 +208,7 @@ public final class ZeroLayout {
       for (int rank = 0; rank < ranks; rank++) {
         gradientShares[rank] += part.slices().length(rank);
       }
-      if (home.unit() != unit
-          && lent.stream().noneMatch(one -> one.parameter() == use.primary())) {
+      if (home.unit() != unit && lent.stream().noneMatch(one -> one.parameter() == use.primary())) {
         lent.add(new Lent(use.primary(), home.unit(), part));
       }
       unitEnd += part.slices().total();

@@ -6,12 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bellows.nn.Initializer;
 import dev.bellows.nn.Parameter;
-import dev.bellows.nn.Unit;
-import dev.bellows.nn.Unit.Position;
-import dev.bellows.parallelism.pipeline.PipelineSchedule;
 import dev.bellows.nn.Shard;
 import dev.bellows.nn.Shard.Piece;
+import dev.bellows.nn.Unit;
+import dev.bellows.nn.Unit.Position;
 import dev.bellows.parallelism.Mesh;
+import dev.bellows.parallelism.pipeline.PipelineSchedule;
 import dev.bellows.parallelism.plan.ModelTraits.Family;
 import dev.bellows.tensor.Shape;
 import java.util.List;

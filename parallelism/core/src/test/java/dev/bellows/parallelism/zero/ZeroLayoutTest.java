@@ -72,8 +72,7 @@ class ZeroLayoutTest {
         Parameter parameter = slice.parameter();
         assertEquals(end, slice.shareOffset(), where);
         assertEquals(places.get(parameter) + slice.start(), slice.wholeOffset(), where);
-        assertTrue(
-            !isWhole(parameter) || slice.extent() == parameter.shape().elements(), where);
+        assertTrue(!isWhole(parameter) || slice.extent() == parameter.shape().elements(), where);
         owned.merge(parameter, slice.extent(), Long::sum);
         end += ParameterStore.placed(slice.extent());
       }

@@ -58,11 +58,13 @@ import java.util.stream.Stream;
 /// @param rule optimizer of the matrices
 /// @param groups leaves of the batch tree
 /// @param microBatches of each group
-record ZeroRun(Model model, Rule rule, Precision precision, int steps, int groups, int microBatches) {
-  private static final long SEED = 5;
+record ZeroRun(
+    Model model, Rule rule, Precision precision, int steps, int groups, int microBatches) {
+  static final long SEED = 5;
+  static final int ROWS = 16;
+  static final double CLIP = 0.5;
   private static final int TIME = 8;
-  private static final int SAMPLES = 2;
-  private static final double CLIP = 0.5;
+  private static final int SAMPLES = ROWS / TIME;
 
   enum Model {
     GPT,
@@ -86,8 +88,7 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
       boolean endpoint = parameter.name().matches("(wte|wpe|lm_head|model.embed_tokens)\\..*");
       return switch (this) {
         case ADAMW -> adamW;
-        case MUON ->
-            parameter.shape().rank() < 2 || endpoint ? adamW : new Muon(0.95, true, 0.1);
+        case MUON -> parameter.shape().rank() < 2 || endpoint ? adamW : new Muon(0.95, true, 0.1);
         case ADAFACTOR -> new Adafactor(-0.8, 0x1p-23, 1e-3, 1, true, 0.1);
       };
     }
@@ -131,7 +132,9 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
               names.add(name);
             }
           });
-      other.tensors.keySet().stream().filter(name -> !tensors.containsKey(name)).forEach(names::add);
+      other.tensors.keySet().stream()
+          .filter(name -> !tensors.containsKey(name))
+          .forEach(names::add);
       return names;
     }
   }
@@ -170,7 +173,12 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
 
   /// A step's batches, for one rank.
   StepBatch batch(Backend backend, int step) {
-    return new Step(this, backend, step, 0, groups);
+    return batch(backend, step, 0, groups);
+  }
+
+  /// The groups `first` to `end` - 1 of a step.
+  StepBatch batch(Backend backend, int step, int first, int end) {
+    return new Step(this, backend, step, first, end);
   }
 
   static Backend backend() {
@@ -200,13 +208,7 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
       store.initialise(SEED);
       Backpropagation estimator =
           new Backpropagation(
-              backend,
-              network,
-              store,
-              SavedTensors.keep(),
-              WeightGradient.EXACT,
-              Loss.PLAIN,
-              SEED);
+              backend, network, store, SavedTensors.keep(), WeightGradient.EXACT, Loss.PLAIN, SEED);
       for (int step = 1; step <= steps; step++) {
         int number = step;
         double[] losses = new double[groups];
@@ -243,7 +245,7 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
     return outcome;
   }
 
-  private static double rate(int step) {
+  static double rate(int step) {
     return 0.02 / step;
   }
 
@@ -262,7 +264,7 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
     return new Optimizer(backend, spans, treatments, store.values(), store.primaryGradients());
   }
 
-  private Optimizer optimizer(Backend backend, ZeroShare share) {
+  Optimizer optimizer(Backend backend, ZeroShare share) {
     List<SliceSpan> spans = new ArrayList<>();
     List<Treatment> treatments = new ArrayList<>();
     for (ZeroSlice slice : share.slices()) {
@@ -328,8 +330,7 @@ record ZeroRun(Model model, Rule rule, Precision precision, int steps, int group
   }
 
   /// The same, after `earlier` if there is one, with `extra` called on every rank after the last step.
-  Outcome shared(
-      int stage, int data, Reduction reduction, Optional<Outcome> earlier, Extra extra)
+  Outcome shared(int stage, int data, Reduction reduction, Optional<Outcome> earlier, Extra extra)
       throws Exception {
     Outcome outcome = new Outcome();
     IntStream.range(0, data).forEach(rank -> outcome.peaks.add(Map.of()));

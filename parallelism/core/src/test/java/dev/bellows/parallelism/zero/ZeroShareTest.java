@@ -160,8 +160,7 @@ class ZeroShareTest {
                   .getMessage()
                   .contains("expects group " + collectives.rank()));
           assertTrue(
-              assertThrows(
-                      IllegalStateException.class, () -> share.endGroup(collectives.rank()))
+              assertThrows(IllegalStateException.class, () -> share.endGroup(collectives.rank()))
                   .getMessage()
                   .contains("0 of 4 units"));
           assertThrows(IllegalStateException.class, share::reduce);
@@ -181,12 +180,7 @@ class ZeroShareTest {
                   IllegalArgumentException.class,
                   () ->
                       ZeroShare.ofStore(
-                          backend,
-                          store,
-                          layout,
-                          new BatchTree(4, 1),
-                          collectives,
-                          Reduction.TREE))
+                          backend, store, layout, new BatchTree(4, 1), collectives, Reduction.TREE))
               .getMessage()
               .contains("order of the ZeRO layout"));
     }
