@@ -16,10 +16,7 @@ import org.agrona.DirectBuffer;
 /// Both directions between this rank and one peer. Threads: one at a time.
 final class AeronLink implements ControlledFragmentHandler {
   /// The whole address space: slices of it read and write Aeron's mapped buffers without a copy.
-  private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
-
-  /// Term buffers of a stream.
-  private static final int TERMS = 3;
+  static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
   private static final long DEATH_CHECK_NANOS = 100_000_000;
   private static final long DEATH_CERTAIN_NANOS = 500_000_000;
@@ -27,19 +24,15 @@ final class AeronLink implements ControlledFragmentHandler {
   private final String peerName;
   private final ExclusivePublication publication;
   private final Subscription subscription;
-  private final Packet packet;
+  private final LinkPackets packets;
   private final Optional<ProcessHandle> process;
   private final BufferClaim claim = new BufferClaim();
 
   private Image image;
   private boolean leftGracefully;
-  private long strangers;
 
   private final Chunk nothing = new Chunk();
   private final Chunk arrived = new Chunk();
-  private final MemorySegment[] terms = new MemorySegment[TERMS];
-  private final long[] termAddress = new long[TERMS];
-  private int lastTerm;
 
   private ChunkHandler handler;
   private int delivered;
@@ -56,12 +49,12 @@ final class AeronLink implements ControlledFragmentHandler {
       String peerName,
       ExclusivePublication publication,
       Subscription subscription,
-      Packet packet,
+      LinkPackets packets,
       Optional<ProcessHandle> process) {
     this.peerName = peerName;
     this.publication = publication;
     this.subscription = subscription;
-    this.packet = packet;
+    this.packets = packets;
     this.process = process;
   }
 
@@ -69,8 +62,14 @@ final class AeronLink implements ControlledFragmentHandler {
     return offer(Packet.DATA, chunk);
   }
 
+  /// Sends what this side has to say while connecting. Returns whether all is said for now.
   boolean offerHello() {
-    return offer(Packet.HELLO, nothing);
+    for (long kind = packets.greeting(); kind != LinkPackets.NOTHING; kind = packets.greeting()) {
+      if (!offer(kind, nothing)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   boolean offerGoodbye() {
@@ -79,10 +78,9 @@ final class AeronLink implements ControlledFragmentHandler {
 
   private boolean offer(long kind, Chunk chunk) {
     while (true) {
-      long position = publication.tryClaim(Packet.HEADER_BYTES + (int) chunk.length(), claim);
+      long position = publication.tryClaim(packets.bytes(kind, chunk), claim);
       if (position > 0) {
-        packet.write(claim.buffer(), claim.offset(), kind, chunk);
-        chunk.copyTo(MEMORY, claim.buffer().addressOffset() + claim.offset() + Packet.HEADER_BYTES);
+        packets.write(claim.buffer(), claim.offset(), kind, chunk);
         claim.commit();
         return true;
       }
@@ -120,30 +118,16 @@ final class AeronLink implements ControlledFragmentHandler {
   /// Aeron would hand an exception to its error handler and go on with the next frame, so it is kept and thrown by [#poll].
   @Override
   public Action onFragment(DirectBuffer buffer, int offset, int length, Header header) {
-    if (!packet.isOurs(buffer, offset, length)) {
-      strangers++;
-      return Action.CONTINUE;
-    }
-    long kind = Packet.kind(buffer, offset);
-    if (kind == Packet.HELLO) {
-      image = (Image) header.context();
-    } else if (kind == Packet.GOODBYE) {
-      leftGracefully = true;
-    } else {
-      return deliver(buffer, offset, length);
-    }
-    return Action.CONTINUE;
-  }
-
-  private Action deliver(DirectBuffer buffer, int offset, int length) {
-    Packet.read(buffer, offset, length, memory(buffer), arrived);
     try {
-      if (!handler.accepts(arrived)) {
-        refused = true;
-        return Action.ABORT;
+      long kind = packets.read(buffer, offset, length, header, arrived);
+      if (kind == Packet.DATA) {
+        return deliver();
       }
-      delivered++;
-      handler.onChunk(arrived);
+      if (kind == Packet.HELLO) {
+        image = (Image) header.context();
+      } else if (kind == Packet.GOODBYE) {
+        leftGracefully = true;
+      }
       return Action.CONTINUE;
     } catch (Throwable e) {
       failure = e;
@@ -151,19 +135,23 @@ final class AeronLink implements ControlledFragmentHandler {
     }
   }
 
-  /// The term that `buffer` is as a segment, made once per term.
-  private MemorySegment memory(DirectBuffer buffer) {
-    long address = buffer.addressOffset();
-    if (terms[lastTerm] == null || termAddress[lastTerm] != address) {
-      // The terms of a stream take turns, so the next one in the circle is the right one or the
-      // oldest.
-      lastTerm = (lastTerm + 1) % TERMS;
-      if (terms[lastTerm] == null || termAddress[lastTerm] != address) {
-        terms[lastTerm] = MEMORY.asSlice(address, buffer.capacity());
-        termAddress[lastTerm] = address;
+  private Action deliver() {
+    boolean accepts = true;
+    try {
+      accepts = handler.accepts(arrived);
+    } finally {
+      // After an exception the chunk counts as taken.
+      if (accepts) {
+        packets.accepted();
       }
     }
-    return terms[lastTerm];
+    if (!accepts) {
+      refused = true;
+      return Action.ABORT;
+    }
+    delivered++;
+    handler.onChunk(arrived);
+    return Action.CONTINUE;
   }
 
   /// Whether the peer's hello has arrived.
@@ -192,6 +180,6 @@ final class AeronLink implements ControlledFragmentHandler {
   }
 
   long strangers() {
-    return strangers;
+    return packets.strangers();
   }
 }
