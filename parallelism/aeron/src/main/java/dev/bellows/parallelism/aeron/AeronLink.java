@@ -179,7 +179,7 @@ final class AeronLink implements ControlledFragmentHandler {
     return isDead && (isDrained || now - deadSince >= DEATH_CERTAIN_NANOS);
   }
 
-  long strangers() {
+  Strangers strangers() {
     return packets.strangers();
   }
 }

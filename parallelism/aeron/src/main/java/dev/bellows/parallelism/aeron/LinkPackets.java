@@ -26,6 +26,6 @@ interface LinkPackets {
   /// Says that the data packet read last was accepted. One that was not will be read again.
   void accepted();
 
-  /// Packets that were dropped.
-  long strangers();
+  /// What was dropped.
+  Strangers strangers();
 }

@@ -74,7 +74,7 @@ final class PlainPackets implements LinkPackets {
   public void accepted() {}
 
   @Override
-  public long strangers() {
-    return strangers.total();
+  public Strangers strangers() {
+    return strangers;
   }
 }

@@ -188,7 +188,7 @@ final class SealedPackets implements LinkPackets {
   }
 
   @Override
-  public long strangers() {
-    return strangers.total();
+  public Strangers strangers() {
+    return strangers;
   }
 }
