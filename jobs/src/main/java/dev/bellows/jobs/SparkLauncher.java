@@ -74,9 +74,14 @@ final class SparkLauncher implements WorkerLauncher {
     // The key travels as the data of each partition, inside the message that launches the task. The
     // task's code is broadcast instead, and a block of a broadcast may end up on a disk.
     List<byte[]> keys = Collections.nCopies(count, spec.key().bytes());
-    WorkerTask task = new WorkerTask(spec.withKey(RunKey.none()), workers.memory().bytes());
-    job = spark.parallelize(keys, count).foreachPartitionAsync(task);
+    job =
+        spark.parallelize(keys, count).foreachPartitionAsync(task(spec, workers.memory().bytes()));
     Thread.ofVirtual().name("bellows-spark-job").start(() -> watch(job, coordinator));
+  }
+
+  /// The code of each worker, without the key.
+  static WorkerTask task(WorkerSpec spec, long memoryLimit) {
+    return new WorkerTask(spec.withKey(RunKey.none()), memoryLimit);
   }
 
   /// Tells the coordinator which executors Spark lost, and which workers could not even start.
