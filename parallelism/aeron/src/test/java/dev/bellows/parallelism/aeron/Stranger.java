@@ -48,7 +48,8 @@ final class Stranger implements AutoCloseable {
       while (subscription.imageCount() == 0) {
         Thread.sleep(1);
       }
-      CompletableFuture<Void> working = CompletableFuture.runAsync(work);
+      CompletableFuture<Void> working = 
+          CompletableFuture.runAsync(work, task -> Thread.ofPlatform().start(task));
       while (!working.isDone()) {
         if (subscription.poll(keep, 100) == 0) {
           Thread.sleep(1);
