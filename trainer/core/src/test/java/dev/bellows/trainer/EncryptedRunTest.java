@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -207,8 +208,12 @@ class EncryptedRunTest {
           sendMessages(RunKey.fresh());
           sendNoise();
           TransportProvider.TransportOptions seen = network.options.getFirst();
+          CompletableFuture<Void> other =
+              CompletableFuture.runAsync(
+                  () -> beRankZero(seen, seen.runId() + 1, RunKey.fresh()),
+                  task -> Thread.ofPlatform().start(task));
           beRankZero(seen, seen.runId(), RunKey.fresh());
-          beRankZero(seen, seen.runId() + 1, RunKey.fresh());
+          other.join();
         }
       } catch (Throwable e) {
         failure.set(e);
