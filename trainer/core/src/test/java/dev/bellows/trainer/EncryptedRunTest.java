@@ -46,9 +46,7 @@ class EncryptedRunTest {
 
   private static LocalRun.Ended end(Outcome outcome, LocalRun.Ended ended) {
     assertEquals(
-        outcome,
-        ended.report().outcome(),
-        ended.report().sentence() + ended.report().detail());
+        outcome, ended.report().outcome(), ended.report().sentence() + ended.report().detail());
     return ended;
   }
 
@@ -232,7 +230,8 @@ class EncryptedRunTest {
               new ControlMessage.Failure(
                   runId, 1, 0, 1, -1, ErrorCategory.INTERNAL, EVIL, "no detail"));
       byte[] over = codec.encode(new ControlMessage.Abort(runId, EVIL));
-      try (ControlEndpoint stranger = new AeronTransportProvider().openControl("127.0.0.1", 0, key)) {
+      try (ControlEndpoint stranger =
+          new AeronTransportProvider().openControl("127.0.0.1", 0, key)) {
         for (String address : addresses) {
           assertTrue(stranger.send(address, failed, PATIENCE), address);
           assertTrue(stranger.send(address, over, PATIENCE), address);
@@ -254,8 +253,7 @@ class EncryptedRunTest {
             byte[] noise = new byte[random.nextInt(1_400)];
             random.nextBytes(noise);
             socket.send(
-                new DatagramPacket(
-                    noise, noise.length, new InetSocketAddress("127.0.0.1", port)));
+                new DatagramPacket(noise, noise.length, new InetSocketAddress("127.0.0.1", port)));
           }
         }
       }

@@ -48,8 +48,7 @@ final class AeronControl implements ControlEndpoint {
   private int taken;
   private boolean closed;
 
-  private AeronControl(
-      ControlPlane plane, Subscription subscription, String address, RunKey key) {
+  private AeronControl(ControlPlane plane, Subscription subscription, String address, RunKey key) {
     this.plane = plane;
     this.subscription = subscription;
     this.address = address;

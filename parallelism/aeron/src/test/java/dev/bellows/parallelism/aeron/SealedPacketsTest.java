@@ -102,18 +102,14 @@ class SealedPacketsTest {
   }
 
   private void assertChunk(int... values) {
-    assertEquals(
-        values.length + " bytes at 13 of tensor 12 of operation 11", arrived.toString());
+    assertEquals(values.length + " bytes at 13 of tensor 12 of operation 11", arrived.toString());
     byte[] expected = new byte[values.length];
     for (int i = 0; i < values.length; i++) {
       expected[i] = (byte) values[i];
     }
     assertArrayEquals(
         expected,
-        arrived
-            .memory()
-            .asSlice(arrived.at(), arrived.length())
-            .toArray(ValueLayout.JAVA_BYTE));
+        arrived.memory().asSlice(arrived.at(), arrived.length()).toArray(ValueLayout.JAVA_BYTE));
   }
 
   @Test
@@ -202,10 +198,10 @@ class SealedPacketsTest {
     assertArrives(data(1), 1);
     byte[] packet = data(2);
     packet[70] ^= 1;
-    PeerLostException lost =
-        assertThrows(PeerLostException.class, () -> read(b, packet, genuine));
+    PeerLostException lost = assertThrows(PeerLostException.class, () -> read(b, packet, genuine));
     assertEquals(7, lost.peer());
-    assertTrue(lost.getMessage().contains("packet 2 was changed in the stream of rank 7"),
+    assertTrue(
+        lost.getMessage().contains("packet 2 was changed in the stream of rank 7"),
         lost.getMessage());
   }
 
@@ -213,8 +209,7 @@ class SealedPacketsTest {
   void aMissingPacketInTheGenuineStreamEndsIt() {
     assertArrives(data(1), 1);
     data(2);
-    PeerLostException lost =
-        assertThrows(PeerLostException.class, () -> read(b, data(3), genuine));
+    PeerLostException lost = assertThrows(PeerLostException.class, () -> read(b, data(3), genuine));
     assertTrue(lost.getMessage().contains("packet 2 is missing"), lost.getMessage());
   }
 }

@@ -52,8 +52,7 @@ class SealedStrangersTest {
 
   private final RunKey key = RunKey.fresh();
   private final RankGroup group =
-      new RankGroup(rank -> new AeronTransportProvider(), rank -> "one-host", "udp", MTU)
-          .with(key);
+      new RankGroup(rank -> new AeronTransportProvider(), rank -> "one-host", "udp", MTU).with(key);
 
   @AfterAll
   static void leavesNothingBehind() throws Exception {
@@ -65,8 +64,7 @@ class SealedStrangersTest {
   }
 
   private static CompletableFuture<Transport> opening(TransportOptions options) {
-    return CompletableFuture.supplyAsync(
-        () -> open(options), THREADS);
+    return CompletableFuture.supplyAsync(() -> open(options), THREADS);
   }
 
   /// Rank 1 waits for rank 0 while others say that they are rank 0: with another key, of another run, of an older and a later

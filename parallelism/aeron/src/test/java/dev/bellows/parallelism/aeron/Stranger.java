@@ -32,8 +32,7 @@ final class Stranger implements AutoCloseable {
   /// The packets that reach rank 1 from rank 0 while `work` goes on.
   List<byte[]> listen(Runnable work) throws InterruptedException {
     DataChannels channels = new DataChannels(victim);
-    String name =
-        "data-" + Long.toHexString(victim.runId()) + "-" + victim.generation() + "-1";
+    String name = "data-" + Long.toHexString(victim.runId()) + "-" + victim.generation() + "-1";
     Path theirs = SharedMemory.folder(name, ProcessHandle.current().pid());
     List<byte[]> packets = new ArrayList<>();
     FragmentHandler keep =
@@ -48,7 +47,7 @@ final class Stranger implements AutoCloseable {
       while (subscription.imageCount() == 0) {
         Thread.sleep(1);
       }
-      CompletableFuture<Void> working = 
+      CompletableFuture<Void> working =
           CompletableFuture.runAsync(work, task -> Thread.ofPlatform().start(task));
       while (!working.isDone()) {
         if (subscription.poll(keep, 100) == 0) {

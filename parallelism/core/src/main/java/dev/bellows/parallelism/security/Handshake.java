@@ -66,10 +66,8 @@ public final class Handshake {
 
   private Session session(byte[] peerSalt) {
     return new Session(
-        new Sealer(
-            new StreamCipher(key, SessionSalt.both(salt, peerSalt), outgoing, "session")),
-        new Opener(
-            new StreamCipher(key, SessionSalt.both(peerSalt, salt), incoming, "session")));
+        new Sealer(new StreamCipher(key, SessionSalt.both(salt, peerSalt), outgoing, "session")),
+        new Opener(new StreamCipher(key, SessionSalt.both(peerSalt, salt), incoming, "session")));
   }
 
   /// Whether a ready packet has to be sent: one for each hello that was taken.

@@ -20,8 +20,7 @@ final class Hkdf {
   /// `length` bytes for the purpose `info` from a pseudorandom key.
   static byte[] expand(byte[] pseudorandomKey, byte[] info, int length) {
     return run(
-        HKDFParameterSpec.expandOnly(
-            new SecretKeySpec(pseudorandomKey, "Generic"), info, length));
+        HKDFParameterSpec.expandOnly(new SecretKeySpec(pseudorandomKey, "Generic"), info, length));
   }
 
   private static byte[] run(AlgorithmParameterSpec parameters) {

@@ -41,8 +41,7 @@ public final class MessageSeal {
   }
 
   private StreamCipher cipher(byte[] salt, String receiver) {
-    return new StreamCipher(
-        key, salt, new StreamName("control", 0, 0, 0, "", receiver), "session");
+    return new StreamCipher(key, salt, new StreamName("control", 0, 0, 0, "", receiver), "session");
   }
 
   /// The bytes that carry `message` to the endpoint at `receiver`; each call makes others.
@@ -55,10 +54,7 @@ public final class MessageSeal {
               return new Outgoing(salt, new Sealer(cipher(salt, to)));
             });
     byte[] packet = new byte[OVERHEAD_BYTES + message.length];
-    ByteBuffer.wrap(packet)
-        .putLong(MAGIC)
-        .put(session.salt())
-        .putLong(session.sealer().next());
+    ByteBuffer.wrap(packet).putLong(MAGIC).put(session.salt()).putLong(session.sealer().next());
     int unused = session.sealer().seal(packet, HEADER_BYTES, message, message.length);
     return packet;
   }

@@ -56,7 +56,8 @@ public final class SealTimings {
     System.out.println(
         String.format(
             Locale.ROOT,
-            "payload %6d: seal %.2f GB per CPU second, %d bytes of garbage per packet; open %.2f, %d bytes",
+            "payload %6d: seal %.2f GB per CPU second, %d bytes of garbage per packet; open %.2f,"
+                + " %d bytes",
             length,
             sealRate,
             sealBytes,

@@ -37,8 +37,7 @@ class StreamCipherTest {
 
   /// A packet with a random header, sealed with `counter`.
   private static byte[] packet(StreamCipher cipher, long counter, byte[] plain) {
-    byte[] packet =
-        Arrays.copyOf(random(HEADER), HEADER + plain.length + StreamCipher.TAG_BYTES);
+    byte[] packet = Arrays.copyOf(random(HEADER), HEADER + plain.length + StreamCipher.TAG_BYTES);
     assertEquals(packet.length, cipher.seal(counter, packet, HEADER, plain, plain.length));
     return packet;
   }
@@ -80,8 +79,7 @@ class StreamCipherTest {
     byte[] key = Hkdf.expand(Hkdf.extract(KEY.bytes(), SALT), purpose, StreamCipher.KEY_BYTES);
     Cipher gcm = Cipher.getInstance("AES/GCM/NoPadding");
     byte[] nonce = {0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5};
-    gcm.init(
-        Cipher.ENCRYPT_MODE, new SecretKeySpec(key, "AES"), new GCMParameterSpec(128, nonce));
+    gcm.init(Cipher.ENCRYPT_MODE, new SecretKeySpec(key, "AES"), new GCMParameterSpec(128, nonce));
     gcm.updateAAD(random(HEADER));
     assertArrayEquals(gcm.doFinal(plain), Arrays.copyOfRange(packet, HEADER, packet.length));
   }
@@ -144,6 +142,17 @@ class StreamCipherTest {
     assertNotEquals(keys.get(0), keys.get(1));
   }
 
+  /// The control of every test that asks for pairs: two ciphers without salts of their own do repeat one, and it is seen.
+  @Test
+  void aRepeatedPairIsSeen() {
+    try (NonceRecorder pairs = new NonceRecorder()) {
+      packet(cipher(), 5, random(1));
+      packet(cipher(), 5, random(2));
+      assertEquals(2, pairs.count());
+      assertEquals(1, pairs.distinct());
+    }
+  }
+
   /// Garbage is made inside `javax.crypto` for each packet, whatever its size.
   @Test
   void garbagePerPacketDoesNotGrowWithThePacket() {
@@ -165,6 +174,7 @@ class StreamCipherTest {
       perPacket[i] = (threads.getCurrentThreadAllocatedBytes() - before) / rounds;
     }
     assertTrue(
-        perPacket[0] < 4_096 && perPacket[1] < 4_096, "bytes per packet " + Arrays.toString(perPacket));
+        perPacket[0] < 4_096 && perPacket[1] < 4_096,
+        "bytes per packet " + Arrays.toString(perPacket));
   }
 }
