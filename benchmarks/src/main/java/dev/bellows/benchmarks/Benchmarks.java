@@ -32,6 +32,8 @@ public final class Benchmarks {
               (arguments, out) -> comparison("engine", arguments, out),
               "mlp",
               (arguments, out) -> comparison("mlp", arguments, out),
+              "collectives",
+              Benchmarks::collectives,
               "soak",
               Benchmarks::soak,
               "kernels",
@@ -77,6 +79,16 @@ public final class Benchmarks {
   private static int soak(String[] arguments, PrintStream out) throws IOException {
     SoakOptions options = new SoakOptions();
     return parsed("soak", options, arguments, out, to -> new SoakBenchmark(options, to).run());
+  }
+
+  private static int collectives(String[] arguments, PrintStream out) throws IOException {
+    CollectivesOptions options = new CollectivesOptions();
+    return parsed(
+        "collectives",
+        options,
+        arguments,
+        out,
+        to -> new CollectivesBenchmark(options, to).run());
   }
 
   private static int kernels(String[] arguments, PrintStream out) throws IOException {

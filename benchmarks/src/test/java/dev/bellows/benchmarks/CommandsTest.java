@@ -1,6 +1,7 @@
 package dev.bellows.benchmarks;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -106,6 +107,21 @@ class CommandsTest {
     assertTrue(record.at("/fp32/peakShare").asDouble() > 0, record::toString);
     assertEquals(2, record.at("/sides/theirs_fp32/turnsMillis").size());
     assertTrue(record.at("/environment/cores").asInt() > 0, record::toString);
+  }
+
+  @Test
+  void collectivesSumOverEveryTransportBesideGloo() throws IOException {
+    Map<String, String> line =
+        run(0, "collectives", "--no-peer", "--rounds=2", "--sizes=64KiB,1MiB", "--volume=1")
+            .getLast();
+    assertTrue(number(line, "gloo_ratio") > 0, line::toString);
+    assertFalse(line.containsKey("ratio_1MiB"), line::toString);
+    for (String side : List.of("ipc", "gloo", "udp_65504", "udp_8192", "udp_1408")) {
+      assertTrue(number(line, side + "_1MiB_gbps") > 0, line::toString);
+    }
+    JsonNode record = record("collectives");
+    assertEquals("none", record.at("/mpi").asText());
+    assertEquals(2, record.at("/sides/ipc/64KiB/nanos").size());
   }
 
   @Test

@@ -12,6 +12,7 @@ import java.util.List;
 public final class BatchTree {
   private final int groups;
   private final int worldSize;
+  private final CombinePlan plan;
 
   /// One rank's share of the sum: the subtree over `groups` (a power of two) leaves from `firstGroup` on.
   ///
@@ -39,6 +40,7 @@ public final class BatchTree {
     }
     this.groups = groups;
     this.worldSize = worldSize;
+    this.plan = makePlan();
   }
 
   /// Number of leaves.
@@ -78,6 +80,10 @@ public final class BatchTree {
 
   /// How the terms of all ranks become the root's sum.
   CombinePlan plan() {
+    return plan;
+  }
+
+  private CombinePlan makePlan() {
     CombinePlan.Builder plan = new CombinePlan.Builder(worldSize);
     List<Integer> sizes = new ArrayList<>();
     for (int rank = 0; rank < worldSize; rank++) {

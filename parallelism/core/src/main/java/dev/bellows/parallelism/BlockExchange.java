@@ -5,7 +5,7 @@ import java.util.Arrays;
 
 /// Sends one block of bytes to each rank and receives one from each, where every rank knows all lengths that concern it: broadcast,
 /// all-gather and all-to-all. A block lands at its final place; an empty one is not sent. Reusable; threads: one at a time.
-final class BlockExchange implements Transport.ChunkHandler {
+final class BlockExchange implements Exchange, Transport.ChunkHandler {
   private static final int BURST = 8;
 
   private final Transport transport;
@@ -40,38 +40,34 @@ final class BlockExchange implements Transport.ChunkHandler {
     this.received = new long[world];
   }
 
-  /// Copies `x` of `root` to all ranks.
-  void broadcast(long operation, MemorySegment x, int root) {
+  /// Copies `in` of the operation's root to all ranks.
+  Exchange broadcast(PendingOperation operation) {
+    long bytes = operation.in.byteSize();
+    int root = operation.root;
     Arrays.fill(sendStart, 0);
-    Arrays.fill(sendBytes, rank == root ? x.byteSize() : 0);
+    Arrays.fill(sendBytes, rank == root ? bytes : 0);
     Arrays.fill(receiveStart, 0);
     Arrays.fill(receiveBytes, 0);
-    receiveBytes[root] = rank == root ? 0 : x.byteSize();
-    run(operation, x, x);
+    receiveBytes[root] = rank == root ? 0 : bytes;
+    return begin(operation.number, operation.in, operation.in);
   }
 
-  /// Puts every rank's `mine` into its slice of `all`. `mine` may be this rank's slice of `all`.
-  void allGather(
-      long operation, MemorySegment mine, Slices slices, int elementBytes, MemorySegment all) {
-    Arrays.fill(sendStart, 0);
-    Arrays.fill(sendBytes, mine.byteSize());
-    set(receiveStart, receiveBytes, slices, elementBytes);
-    copyOwn(mine, 0, all);
-    run(operation, mine, all);
+  /// Puts every rank's `in` into its slice of `out`. `in` may be this rank's slice of `out`.
+  Exchange allGather(PendingOperation operation) {
+    long bytes = operation.slices.length(rank) * operation.elementBytes;
+    Arrays.fill(sendStart, operation.inAt);
+    Arrays.fill(sendBytes, bytes);
+    set(receiveStart, receiveBytes, operation.slices, operation.elementBytes);
+    copyOwn(operation.in, operation.inAt, operation.out);
+    return begin(operation.number, operation.in, operation.out);
   }
 
-  /// Sends the slices of `in` to the ranks and receives theirs into the slices of `out`.
-  void allToAll(
-      long operation,
-      MemorySegment in,
-      Slices send,
-      MemorySegment out,
-      Slices receive,
-      int elementBytes) {
-    set(sendStart, sendBytes, send, elementBytes);
-    set(receiveStart, receiveBytes, receive, elementBytes);
-    copyOwn(in, sendStart[rank], out);
-    run(operation, in, out);
+  /// Sends the slices of `in` to the ranks and receives theirs into the slices `receive` of `out`.
+  Exchange allToAll(PendingOperation operation) {
+    set(sendStart, sendBytes, operation.slices, operation.elementBytes);
+    set(receiveStart, receiveBytes, operation.receive, operation.elementBytes);
+    copyOwn(operation.in, sendStart[rank], operation.out);
+    return begin(operation.number, operation.in, operation.out);
   }
 
   private static void set(long[] starts, long[] bytes, Slices slices, int elementBytes) {
@@ -91,34 +87,37 @@ final class BlockExchange implements Transport.ChunkHandler {
     }
   }
 
-  private void run(long operation, MemorySegment in, MemorySegment out) {
+  private Exchange begin(long operation, MemorySegment in, MemorySegment out) {
     this.operation = operation;
     this.in = in;
     this.out = out;
     Arrays.fill(sent, 0);
     Arrays.fill(received, 0);
-    wait.reset();
-    while (true) {
-      boolean moved = false;
-      int awaited = -1;
-      for (int i = 1; i < world; i++) {
-        int peer = (rank + i) % world;
-        moved |= send(peer);
-        moved |= receive(peer);
-        if (!isDone(peer) && (awaited < 0 || isMissing(peer) && !isMissing(awaited))) {
-          awaited = peer;
-        }
-      }
-      if (awaited < 0) {
-        return;
-      }
-      if (moved) {
-        wait.reset();
-      } else {
-        failIfLost();
-        wait.idle(awaited);
+    return this;
+  }
+
+  @Override
+  public boolean turn() {
+    boolean moved = false;
+    for (int i = 1; i < world; i++) {
+      int peer = (rank + i) % world;
+      moved |= send(peer);
+      moved |= receive(peer);
+    }
+    return moved;
+  }
+
+  /// One that still has to send, if there is one: it says more about what is missing than one that only has no room.
+  @Override
+  public int awaited() {
+    int awaited = -1;
+    for (int i = 1; i < world; i++) {
+      int peer = (rank + i) % world;
+      if (!isDone(peer) && (awaited < 0 || isMissing(peer) && !isMissing(awaited))) {
+        awaited = peer;
       }
     }
+    return awaited;
   }
 
   private boolean isMissing(int peer) {
@@ -152,7 +151,8 @@ final class BlockExchange implements Transport.ChunkHandler {
     return transport.poll(peer, this, (int) Math.min(BURST, chunks)) > 0;
   }
 
-  private void failIfLost() {
+  @Override
+  public void failIfLost() {
     for (int peer = 0; peer < world; peer++) {
       if (peer != rank && !isDone(peer) && transport.isLost(peer)) {
         throw wait.lost(peer, operation);

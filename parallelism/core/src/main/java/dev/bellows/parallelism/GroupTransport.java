@@ -66,6 +66,11 @@ final class GroupTransport implements Transport {
   }
 
   @Override
+  public String host(int peer) {
+    return world.host(ranks[peer]);
+  }
+
+  @Override
   public boolean isLost(int peer) {
     return world.isLost(ranks[peer]);
   }

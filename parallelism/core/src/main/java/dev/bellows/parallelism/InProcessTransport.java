@@ -2,16 +2,20 @@ package dev.bellows.parallelism;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
 /// A rank of a world whose ranks are threads of one JVM. One bounded ring of chunks per ordered pair of ranks, so back pressure is real.
 final class InProcessTransport implements Transport {
   private final Fabric fabric;
   private final int rank;
+  private final List<String> hosts;
 
-  InProcessTransport(Fabric fabric, int rank) {
+  /// `hosts` are the names that the ranks give for their hosts, by rank.
+  InProcessTransport(Fabric fabric, int rank, List<String> hosts) {
     this.fabric = fabric;
     this.rank = rank;
+    this.hosts = hosts;
   }
 
   /// What the ranks of one generation share.
@@ -128,6 +132,11 @@ final class InProcessTransport implements Transport {
   @Override
   public String describe(int peer) {
     return "rank " + peer + " in this process";
+  }
+
+  @Override
+  public String host(int peer) {
+    return hosts.get(peer);
   }
 
   @Override

@@ -102,7 +102,8 @@ public final class InProcessTransportProvider implements TransportProvider {
       notifyAll();
     }
     awaitAll(meeting, key, options);
-    return new InProcessTransport(meeting.fabric, options.rank());
+    return new InProcessTransport(
+        meeting.fabric, options.rank(), options.peers().stream().map(Peer::host).toList());
   }
 
   private void awaitAll(Meeting meeting, String key, TransportOptions options) {

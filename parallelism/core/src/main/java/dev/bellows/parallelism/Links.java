@@ -58,8 +58,8 @@ final class Links implements Transport, Transport.ChunkHandler {
     return OperationNumbers.isMessage(chunk.operation()) || handler.accepts(chunk);
   }
 
-  /// Takes at most `limit` chunks of messages: the parked ones of `peer` first, then what its link brings, where the chunk of a collective
-  /// reaches `handler` too.
+  /// Takes at most `limit` chunks of messages: the parked ones of `peer` first, then what its link brings, where `handler` is asked about, and
+  /// if it accepts handed, the chunk of a collective too.
   int pollMessages(int peer, ChunkHandler handler, int limit) {
     ArrayDeque<Chunk> waiting = parked.get(peer);
     if (waiting.isEmpty()) {
@@ -129,6 +129,11 @@ final class Links implements Transport, Transport.ChunkHandler {
   @Override
   public String describe(int peer) {
     return transport.describe(peer);
+  }
+
+  @Override
+  public String host(int peer) {
+    return transport.host(peer);
   }
 
   @Override

@@ -30,7 +30,10 @@ final class OperationNumbers {
     ALL_TO_ALL("an all-to-all"),
     BROADCAST("a broadcast"),
     RECORDS("an exchange of records"),
-    BARRIER("a barrier");
+    BARRIER("a barrier"),
+    HOST_SUM("an all-reduce, its sums within the hosts"),
+    HOSTS_SUM("an all-reduce, its sum over the hosts"),
+    HOST_SHARE("an all-reduce, its results within the hosts");
 
     private static final Kind[] ALL = values();
     private final String words;

@@ -12,6 +12,7 @@ final class PointToPoint implements Transport.ChunkHandler {
 
   private final Links links;
   private final PeerWait wait;
+  private final OperationQueue collectives;
   private final int chunkBytes;
   private final Chunk outgoing = new Chunk();
   private final long[] messagesSent;
@@ -22,10 +23,11 @@ final class PointToPoint implements Transport.ChunkHandler {
   private int chunks;
   private int received;
 
-  /// `wait` counts peers as ranks of the world.
-  PointToPoint(Links links, PeerWait wait) {
+  /// `wait` counts peers as ranks of the world; `collectives` go on while a message is waited for.
+  PointToPoint(Links links, PeerWait wait, OperationQueue collectives) {
     this.links = links;
     this.wait = wait;
+    this.collectives = collectives;
     this.chunkBytes = links.maxChunkBytes();
     this.messagesSent = new long[links.worldSize()];
     this.messagesReceived = new long[links.worldSize()];
@@ -77,11 +79,24 @@ final class PointToPoint implements Transport.ChunkHandler {
     }
   }
 
+  /// One turn of waiting. A started collective may be what the peer waits for before it sends or takes the message, or what stands before it
+  /// on the link.
   private void await(int peer, long operation) {
+    collectives.throwIfFailed();
+    if (collectives.advance()) {
+      wait.reset();
+      return;
+    }
     if (links.isLost(peer)) {
       throw wait.lost(peer, operation);
     }
     wait.idle(peer);
+  }
+
+  /// The chunk of a collective is an error here only when no collective is under way that could take it.
+  @Override
+  public boolean accepts(Chunk chunk) {
+    return OperationNumbers.isMessage(chunk.operation()) || collectives.isEmpty();
   }
 
   @Override

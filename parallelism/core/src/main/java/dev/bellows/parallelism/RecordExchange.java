@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /// The exchange of small records of unknown length between all ranks, and with empty ones the barrier. Reusable; threads: one at a time.
-final class RecordExchange implements Transport.ChunkHandler {
+final class RecordExchange implements Exchange, Transport.ChunkHandler {
   private static final int BURST = 8;
 
   private final Transport transport;
@@ -36,36 +36,44 @@ final class RecordExchange implements Transport.ChunkHandler {
     this.records = new MemorySegment[world];
   }
 
-  /// Sends `mine` to every rank and returns what each sent, valid until the next call. The first chunk of a record carries its length in the
-  /// chunk's tensor field, and is sent even when the record is empty.
-  MemorySegment[] run(long operation, MemorySegment mine) {
-    this.operation = operation;
-    this.mine = mine;
+  /// Sends `in` to every rank and receives what each sent. The first chunk of a record carries its length in the chunk's tensor field, and is
+  /// sent even when the record is empty.
+  Exchange begin(PendingOperation entry) {
+    operation = entry.number;
+    mine = entry.in;
     Arrays.fill(sent, 0);
     Arrays.fill(received, 0);
     Arrays.fill(greeted, false);
     Arrays.fill(opened, false);
     Arrays.fill(records, MemorySegment.NULL);
-    wait.reset();
-    while (true) {
-      boolean moved = false;
-      int awaited = -1;
-      for (int i = 1; i < world; i++) {
-        int peer = (rank + i) % world;
-        moved |= send(peer);
-        moved |= receive(peer);
-        awaited = isDone(peer) ? awaited : peer;
-      }
-      if (awaited < 0) {
-        return records;
-      }
-      if (moved) {
-        wait.reset();
-      } else {
-        failIfLost();
-        wait.idle(awaited);
+    return this;
+  }
+
+  /// What each rank sent, valid until the next exchange begins.
+  MemorySegment[] received() {
+    return records;
+  }
+
+  @Override
+  public boolean turn() {
+    boolean moved = false;
+    for (int i = 1; i < world; i++) {
+      int peer = (rank + i) % world;
+      moved |= send(peer);
+      moved |= receive(peer);
+    }
+    return moved;
+  }
+
+  @Override
+  public int awaited() {
+    for (int i = world - 1; i > 0; i--) {
+      int peer = (rank + i) % world;
+      if (!isDone(peer)) {
+        return peer;
       }
     }
+    return -1;
   }
 
   private boolean isMissing(int peer) {
@@ -101,7 +109,8 @@ final class RecordExchange implements Transport.ChunkHandler {
         > 0;
   }
 
-  private void failIfLost() {
+  @Override
+  public void failIfLost() {
     for (int peer = 0; peer < world; peer++) {
       if (peer != rank && !isDone(peer) && transport.isLost(peer)) {
         throw wait.lost(peer, operation);

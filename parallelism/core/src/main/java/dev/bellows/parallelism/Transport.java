@@ -38,6 +38,11 @@ public interface Transport extends AutoCloseable {
   /// Where `peer` is, for error messages: host, pid, rank.
   String describe(int peer);
 
+  /// The name of the host of `peer`, which may be this rank: ranks with equal names share memory.
+  default String host(int peer) {
+    return "";
+  }
+
   /// Whether `peer` is known to be gone and nothing of it is left to [#poll]; a wait for it may end at once.
   boolean isLost(int peer);
 

@@ -12,7 +12,7 @@ import java.util.Arrays;
 /// sub-chunks is ever buffered; a finished sub-chunk goes to all other ranks at once. A rank polls only the peer whose term comes next,
 /// or any peer that has nothing but finished sub-chunks left for it, and keeps offering while it waits: sending a term depends on nothing
 /// but back pressure, so each awaited term arrives. Reusable; threads: one at a time.
-final class TreeReduce implements Transport.ChunkHandler {
+final class TreeReduce implements Exchange, Transport.ChunkHandler {
   /// Tensor number of a finished sub-chunk; a term's is its index.
   private static final int SUM = -1;
 
@@ -36,10 +36,12 @@ final class TreeReduce implements Transport.ChunkHandler {
   private long operation;
   private CombinePlan plan;
   private MemorySegment[] terms;
+  private long[] termAt;
+  private int termCount;
   private MemorySegment out;
 
-  /// Where `out` starts in the terms: 0 when it holds all slices, this rank's slice otherwise.
-  private long outStart;
+  /// Byte b of the sum belongs at `outAt + b` of `out`.
+  private long outAt;
 
   private boolean gathers;
   private long summed;
@@ -61,74 +63,34 @@ final class TreeReduce implements Transport.ChunkHandler {
     this.nextTerm = new int[world];
   }
 
-  /// Sums the `terms` of all ranks into `out` on every rank. The last of `terms` may be `out`.
-  void allReduce(long operation, CombinePlan plan, MemorySegment[] terms, MemorySegment out) {
-    long bytes = out.byteSize();
-    requireTerms(plan, terms, bytes);
+  /// Sums the terms of all ranks into `out` on every rank. The last of the terms may be `out`.
+  Exchange allReduce(PendingOperation entry) {
+    long bytes = entry.bytes;
     long slice = ((bytes + world - 1) / world + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     for (int owner = 0; owner <= world; owner++) {
       starts[owner] = Math.min(bytes, owner * slice);
     }
     gathers = true;
-    outStart = 0;
-    run(operation, plan, terms, out);
+    return begin(entry);
   }
 
-  /// Sums the `terms` of all ranks and leaves to each rank its slice, in `out`. `out` may be this rank's slice of any of `terms`.
-  void reduceScatter(
-      long operation, CombinePlan plan, MemorySegment[] terms, Slices slices, MemorySegment out) {
-    requireTerms(plan, terms, slices.total() * Float.BYTES);
+  /// Sums the terms of all ranks and leaves to each rank its slice, in `out`. `out` may be this rank's slice of any of the terms.
+  Exchange reduceScatter(PendingOperation entry) {
     for (int owner = 0; owner <= world; owner++) {
-      starts[owner] = slices.start(owner) * Float.BYTES;
+      starts[owner] = entry.slices.start(owner) * Float.BYTES;
     }
     gathers = false;
-    outStart = starts[rank];
-    run(operation, plan, terms, out);
+    return begin(entry);
   }
 
-  private void requireTerms(CombinePlan plan, MemorySegment[] terms, long bytes) {
-    if (terms.length != plan.terms(rank)) {
-      throw new IllegalArgumentException(
-          "rank "
-              + rank
-              + " has "
-              + plan.terms(rank)
-              + " terms in the plan but "
-              + terms.length
-              + " were given");
-    }
-    for (MemorySegment term : terms) {
-      if (term.byteSize() != bytes) {
-        throw new IllegalArgumentException(
-            "a term has " + term.byteSize() + " bytes but the sum has " + bytes);
-      }
-    }
-  }
-
-  private void run(long operation, CombinePlan plan, MemorySegment[] terms, MemorySegment out) {
-    begin(operation, plan, terms, out);
-    wait.reset();
-    while (true) {
-      boolean moved = send();
-      moved |= receive();
-      int awaited = awaited();
-      if (awaited < 0) {
-        return;
-      }
-      if (moved) {
-        wait.reset();
-      } else {
-        failIfLost(awaited);
-        wait.idle(awaited);
-      }
-    }
-  }
-
-  private void begin(long operation, CombinePlan plan, MemorySegment[] terms, MemorySegment out) {
-    this.operation = operation;
-    this.plan = plan;
-    this.terms = terms;
-    this.out = out;
+  private Exchange begin(PendingOperation entry) {
+    operation = entry.number;
+    plan = entry.plan;
+    terms = entry.terms;
+    termAt = entry.termAt;
+    termCount = entry.termCount;
+    out = entry.out;
+    outAt = entry.outAt;
     Arrays.fill(termsSent, 0);
     Arrays.fill(sumsSent, 0);
     Arrays.fill(sumsReceived, 0);
@@ -142,6 +104,12 @@ final class TreeReduce implements Transport.ChunkHandler {
       scratch = Arena.ofAuto().allocate((long) plan.depth() * chunkBytes, ALIGNMENT);
     }
     advance();
+    return this;
+  }
+
+  @Override
+  public boolean turn() {
+    return send() | receive();
   }
 
   private long subChunks(int owner) {
@@ -174,14 +142,15 @@ final class TreeReduce implements Transport.ChunkHandler {
 
   private boolean sendTerm(int peer) {
     long message = termsSent[peer];
-    if (message == subChunks(peer) * terms.length) {
+    if (message == subChunks(peer) * termCount) {
       return false;
     }
-    long subChunk = message / terms.length;
-    int term = (int) (message % terms.length);
+    long subChunk = message / termCount;
+    int term = (int) (message % termCount);
     long offset = offset(peer, subChunk);
-    if (!transport.offer(
-        peer, outgoing.set(operation, term, offset, terms[term], offset, length(peer, subChunk)))) {
+    outgoing.set(
+        operation, term, offset, terms[term], termAt[term] + offset, length(peer, subChunk));
+    if (!transport.offer(peer, outgoing)) {
       return false;
     }
     termsSent[peer]++;
@@ -194,8 +163,8 @@ final class TreeReduce implements Transport.ChunkHandler {
       return false;
     }
     long offset = offset(rank, subChunk);
-    if (!transport.offer(
-        peer, outgoing.set(operation, SUM, offset, out, offset, length(rank, subChunk)))) {
+    outgoing.set(operation, SUM, offset, out, outAt + offset, length(rank, subChunk));
+    if (!transport.offer(peer, outgoing)) {
       return false;
     }
     sumsSent[peer]++;
@@ -230,7 +199,8 @@ final class TreeReduce implements Transport.ChunkHandler {
   }
 
   /// The peer that this rank needs next, or -1 when nothing is left to do.
-  private int awaited() {
+  @Override
+  public int awaited() {
     if (summed < subChunks(rank)) {
       return plan.instruction(next);
     }
@@ -244,11 +214,14 @@ final class TreeReduce implements Transport.ChunkHandler {
 
   private boolean isDone(int peer) {
     return sumsReceived[peer] == sums(peer)
-        && termsSent[peer] == subChunks(peer) * terms.length
+        && termsSent[peer] == subChunks(peer) * termCount
         && sumsSent[peer] == sums(rank);
   }
 
-  private void failIfLost(int awaited) {
+  /// The peer that is needed next is blamed first.
+  @Override
+  public void failIfLost() {
+    int awaited = awaited();
     for (int i = 0; i < world; i++) {
       int peer = (awaited + i) % world;
       if (peer != rank && left(peer) + unsent(peer) > 0 && transport.isLost(peer)) {
@@ -258,14 +231,14 @@ final class TreeReduce implements Transport.ChunkHandler {
   }
 
   private long unsent(int peer) {
-    return subChunks(peer) * terms.length - termsSent[peer] + sums(rank) - sumsSent[peer];
+    return subChunks(peer) * termCount - termsSent[peer] + sums(rank) - sumsSent[peer];
   }
 
   @Override
   public void onChunk(Chunk chunk) {
     int peer = polled;
     if (isNextSum(peer, chunk)) {
-      chunk.copyTo(out, chunk.offset());
+      chunk.copyTo(out, outAt + chunk.offset());
       sumsReceived[peer]++;
     } else if (isNextTerm(peer, chunk)) {
       nextTerm[peer]++;
@@ -303,7 +276,8 @@ final class TreeReduce implements Transport.ChunkHandler {
         if (instruction == CombinePlan.ADD) {
           add();
         } else if (instruction == rank) {
-          push(terms[nextTerm[rank]++], offset(rank, summed));
+          int term = nextTerm[rank]++;
+          push(terms[term], termAt[term] + offset(rank, summed));
         } else {
           return;
         }
@@ -323,7 +297,7 @@ final class TreeReduce implements Transport.ChunkHandler {
     int right = height - 1;
     boolean last = next == plan.length() - 1;
     MemorySegment target = last ? out : scratch;
-    long targetOffset = last ? offset(rank, summed) - outStart : (long) left * chunkBytes;
+    long targetOffset = last ? outAt + offset(rank, summed) : (long) left * chunkBytes;
     FloatSums.add(
         stack[left],
         stackOffset[left],
@@ -343,9 +317,9 @@ final class TreeReduce implements Transport.ChunkHandler {
   private void finishSubChunk() {
     height--;
     // A plan with one term adds nothing: the sum is the term.
-    if (stack[0] != out) {
-      MemorySegment.copy(
-          stack[0], stackOffset[0], out, offset(rank, summed) - outStart, length(rank, summed));
+    long target = outAt + offset(rank, summed);
+    if (stack[0] != out || stackOffset[0] != target) {
+      MemorySegment.copy(stack[0], stackOffset[0], out, target, length(rank, summed));
     }
     stack[0] = null;
     Arrays.fill(nextTerm, 0);

@@ -133,7 +133,7 @@ final class CheckedCollectives {
   }
 
   /// The tree's sum over groups by its definition.
-  private static float treeSum(long salt, int first, int groups, long i) {
+  static float treeSum(long salt, int first, int groups, long i) {
     return groups == 1
         ? term(salt, first, i)
         : treeSum(salt, first, groups / 2, i) + treeSum(salt, first + groups / 2, groups / 2, i);

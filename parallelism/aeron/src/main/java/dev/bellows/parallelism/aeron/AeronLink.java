@@ -77,8 +77,9 @@ final class AeronLink implements ControlledFragmentHandler {
   }
 
   private boolean offer(long kind, Chunk chunk) {
-    while (true) {
-      long position = publication.tryClaim(packets.bytes(kind, chunk), claim);
+    int bytes = packets.bytes(kind, chunk);
+    while (bytes != LinkPackets.NO_ROOM) {
+      long position = publication.tryClaim(bytes, claim);
       if (position > 0) {
         packets.write(claim.buffer(), claim.offset(), kind, chunk);
         claim.commit();
@@ -93,6 +94,7 @@ final class AeronLink implements ControlledFragmentHandler {
       }
       // An admin action is a term rotation: the next attempt succeeds.
     }
+    return false;
   }
 
   int poll(ChunkHandler handler, int limit) {
@@ -139,19 +141,18 @@ final class AeronLink implements ControlledFragmentHandler {
     boolean accepts = true;
     try {
       accepts = handler.accepts(arrived);
+      if (accepts) {
+        delivered++;
+        handler.onChunk(arrived);
+      }
     } finally {
       // After an exception the chunk counts as taken.
       if (accepts) {
-        packets.accepted();
+        packets.taken();
       }
     }
-    if (!accepts) {
-      refused = true;
-      return Action.ABORT;
-    }
-    delivered++;
-    handler.onChunk(arrived);
-    return Action.CONTINUE;
+    refused |= !accepts;
+    return accepts ? Action.CONTINUE : Action.ABORT;
   }
 
   /// Whether the peer's hello has arrived.

@@ -108,6 +108,11 @@ final class AeronTransport implements Transport {
   }
 
   @Override
+  public String host(int peer) {
+    return options.peers().get(peer).host();
+  }
+
+  @Override
   public boolean isLost(int peer) {
     // A dead driver takes all images with it, so only its owner is to blame; offer and poll say so.
     return plane.aeron().isClosed() ? peer == plane.driverOwner() : link(peer).isLost();

@@ -106,11 +106,13 @@ final class DataChannels {
         + "|linger=1s";
   }
 
-  /// Bytes of shared memory that the driver of this rank's host needs: three terms per stream and side, an IPC stream having one side.
+  /// Bytes of shared memory that the driver of this rank's host needs: three terms per stream and side, an IPC stream having one side and a ring.
   long sharedMemoryBytes() {
     long locals =
         udpOnly ? 1 : peers.stream().filter(peer -> peer.host().equals(me().host())).count();
     long remotes = peers.size() - locals;
-    return Drivers.DRIVER_BYTES + 3L * TERM_BYTES * (locals * (locals - 1) + 2 * locals * remotes);
+    return Drivers.DRIVER_BYTES
+        + 3L * TERM_BYTES * (locals * (locals - 1) + 2 * locals * remotes)
+        + SharedRing.FILE_BYTES * locals * (locals - 1);
   }
 }

@@ -15,6 +15,8 @@ import io.aeron.exceptions.DriverTimeoutException;
 import io.aeron.exceptions.RegistrationException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -33,6 +35,7 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
   private final long deadline;
   private final int driverOwner;
   private final Path folder;
+  private final List<RingPair> rings = new ArrayList<>();
   private Optional<MediaDriver> driver = Optional.empty();
   private Aeron aeron;
   private boolean heldPort;
@@ -180,7 +183,8 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
   private LinkPackets packets(int peer, String name) {
     Strangers strangers = new Strangers("rank " + options.rank() + ", listening to " + name + ",");
     if (options.key().isNone() || channels.isLocal(peer)) {
-      return new PlainPackets(Packet.plain(options.runId(), options.generation()), strangers);
+      return new PlainPackets(
+          Packet.plain(options.runId(), options.generation()), rings(peer), strangers);
     }
     if (buffers.isEmpty()) {
       buffers = Optional.of(new SealBuffers(channels.maxChunkBytes()));
@@ -217,6 +221,15 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
         + at.host()
         + " at "
         + at.dataAddress();
+  }
+
+  private Optional<RingPair> rings(int peer) {
+    if (!channels.isLocal(peer)) {
+      return Optional.empty();
+    }
+    RingPair pair = new RingPair(folder, options.rank(), peer);
+    rings.add(pair);
+    return Optional.of(pair);
   }
 
   private Subscription listen(int peer) {
@@ -267,6 +280,7 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
       aeron.close();
     }
     driver.ifPresent(MediaDriver::close);
+    rings.forEach(RingPair::close);
     buffers.ifPresent(SealBuffers::close);
     buffers = Optional.empty();
     if (ownsDriver() || !SharedMemory.isAlive(options.peers().get(driverOwner).pid())) {

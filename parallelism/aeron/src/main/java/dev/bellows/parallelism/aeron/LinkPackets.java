@@ -10,21 +10,24 @@ interface LinkPackets {
   /// A packet that means nothing to the link: a stranger's, or a step of the handshake.
   long NOTHING = -1;
 
+  /// Instead of a size: the peer has to take something first.
+  int NO_ROOM = -1;
+
   /// What this side has to send next while connecting, or [#NOTHING] when all is said for now.
   long greeting();
 
-  /// Bytes of a packet of `kind` with the payload of `chunk`.
+  /// Bytes of a packet of `kind` with the payload of `chunk`, or [#NO_ROOM].
   int bytes(long kind, Chunk chunk);
 
-  /// Writes that packet. Once it is written it must be sent.
+  /// Writes that packet, whose [#bytes] were asked for last. Once it is written it must be sent.
   void write(MutableDirectBuffer buffer, int at, long kind, Chunk chunk);
 
   /// The kind of the packet of `length` bytes: data, which sets `chunk`, hello, which means that the peer is connected, goodbye, or
   /// [#NOTHING]. Errors: [dev.bellows.parallelism.PeerLostException] when the peer's stream was tampered with.
   long read(DirectBuffer buffer, int at, int length, Header header, Chunk chunk);
 
-  /// Says that the data packet read last was accepted. One that was not will be read again.
-  void accepted();
+  /// Says that the data packet read last was taken, its payload no longer being looked at. One that was not will be read again.
+  void taken();
 
   /// What was dropped.
   Strangers strangers();

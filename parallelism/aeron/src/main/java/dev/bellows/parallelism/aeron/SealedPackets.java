@@ -115,7 +115,7 @@ final class SealedPackets implements LinkPackets {
         : open(session.get(), kind, length, header, chunk);
   }
 
-  /// Whether this is the packet that was opened before but not accepted: its chunk is still at hand.
+  /// Whether this is the packet that was opened before but not taken: its chunk is still at hand.
   private boolean isWaiting(Header header) {
     return waitingImage == header.context() && waitingPosition == header.position();
   }
@@ -160,7 +160,7 @@ final class SealedPackets implements LinkPackets {
     }
     int payload = length - HEADER - Sealer.TAG_BYTES;
     MemorySegment.copy(buffers.plainSegment, 0, opened, 0, payload);
-    Packet.read(buffers.wireBuffer, 0, opened, payload, chunk);
+    Packet.read(buffers.wireBuffer, 0, opened, 0, payload, chunk);
     waiting = true;
     waitingImage = header.context();
     waitingPosition = header.position();
@@ -168,7 +168,7 @@ final class SealedPackets implements LinkPackets {
   }
 
   @Override
-  public void accepted() {
+  public void taken() {
     waiting = false;
     session.orElseThrow().opener().taken();
   }

@@ -4,7 +4,7 @@ import dev.bellows.parallelism.RankGroup;
 import dev.bellows.parallelism.TransportConformance;
 import dev.bellows.parallelism.security.RunKey;
 
-/// Two hosts as far as the ranks know: shared memory in clear inside, encrypted UDP between.
+/// Two hosts as far as the ranks know: shared memory in clear inside, encrypted UDP between, with chunks large enough for the rings.
 class SealedMixedTest extends TransportConformance {
   @Override
   protected RankGroup ranks() {
@@ -12,7 +12,7 @@ class SealedMixedTest extends TransportConformance {
             rank -> new AeronTransportProvider(),
             rank -> rank < 2 ? "host-a" : "host-b",
             "auto",
-            1_408)
+            8_192)
         .with(RunKey.fresh());
   }
 

@@ -98,7 +98,7 @@ class SealedPacketsTest {
   private void assertArrives(byte[] packet, int... values) {
     assertEquals(Packet.DATA, read(b, packet, genuine));
     assertChunk(values);
-    b.accepted();
+    b.taken();
   }
 
   private void assertChunk(int... values) {
@@ -135,7 +135,7 @@ class SealedPacketsTest {
       // What was verified is used, whatever becomes of the frame.
       packet[packet.length - 1] ^= 1;
     }
-    b.accepted();
+    b.taken();
     assertArrives(data(6), 6);
   }
 
@@ -184,7 +184,7 @@ class SealedPacketsTest {
     byte[] packet = data(1);
     assertEquals(Packet.DATA, read(b, packet, rogue));
     assertChunk(1);
-    b.accepted();
+    b.taken();
     assertEquals(LinkPackets.NOTHING, read(b, packet, genuine));
     assertArrives(data(2), 2);
     byte[] forged = data(3);
