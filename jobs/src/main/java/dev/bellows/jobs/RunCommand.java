@@ -25,6 +25,10 @@ final class RunCommand {
   }
 
   int execute() {
+    if (!options.local) {
+      // Before anything is deleted or started.
+      SparkSecurity.check(config, SparkSettings.of(config));
+    }
     ModelFactory models = new ConfiguredModels();
     TrainingRun run =
         new TrainingRun(

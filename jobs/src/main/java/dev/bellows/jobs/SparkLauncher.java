@@ -1,5 +1,6 @@
 package dev.bellows.jobs;
 
+import dev.bellows.parallelism.security.RunKey;
 import dev.bellows.storage.FileStores;
 import dev.bellows.trainer.WorkerLauncher;
 import dev.bellows.trainer.WorkerSpec;
@@ -11,12 +12,12 @@ import dev.bellows.trainer.control.ErrorCategory;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.stream.IntStream;
 import org.apache.spark.ExceptionFailure;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaFutureAction;
@@ -70,12 +71,17 @@ final class SparkLauncher implements WorkerLauncher {
   @Override
   public void launch(WorkerSpec spec, int count, Coordinator coordinator) {
     spark.sc().addSparkListener(new Losses(coordinator));
-    List<Integer> partitions = IntStream.range(0, count).boxed().toList();
+    // The key travels as the data of each partition, inside the message that launches the task. The
+    // task's code is broadcast instead, and a block of a broadcast may end up on a disk.
+    List<byte[]> keys = Collections.nCopies(count, spec.key().bytes());
     job =
-        spark
-            .parallelize(partitions, count)
-            .foreachPartitionAsync(new WorkerTask(spec, workers.memory().bytes()));
+        spark.parallelize(keys, count).foreachPartitionAsync(task(spec, workers.memory().bytes()));
     Thread.ofVirtual().name("bellows-spark-job").start(() -> watch(job, coordinator));
+  }
+
+  /// The code of each worker, without the key.
+  static WorkerTask task(WorkerSpec spec, long memoryLimit) {
+    return new WorkerTask(spec.withKey(RunKey.none()), memoryLimit);
   }
 
   /// Tells the coordinator which executors Spark lost, and which workers could not even start.

@@ -62,6 +62,11 @@ final class SparkSettings {
     return master.startsWith("spark://127.0.0.1:") || master.startsWith("spark://localhost:");
   }
 
+  /// Whether all processes of a cluster with this master run on this machine and talk over its loopback device.
+  static boolean staysHere(String master) {
+    return master.startsWith("local") || isLoopback(master);
+  }
+
   private static void onThisMachineOnly(SparkConf conf, boolean local) {
     if (local) {
       conf.setIfMissing("spark.driver.host", "127.0.0.1");

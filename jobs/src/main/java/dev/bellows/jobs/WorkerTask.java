@@ -1,6 +1,7 @@
 package dev.bellows.jobs;
 
 import dev.bellows.parallelism.TransportProvider;
+import dev.bellows.parallelism.security.RunKey;
 import dev.bellows.trainer.Worker;
 import dev.bellows.trainer.WorkerSite;
 import dev.bellows.trainer.WorkerSpec;
@@ -11,8 +12,8 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.VoidFunction;
 
 /// The task that a Spark executor runs: one worker from its registration to the end of the run. Never fails itself, since Spark would answer
-/// a failed task by a retry; what goes wrong is told to the coordinator.
-final class WorkerTask implements VoidFunction<Iterator<Integer>> {
+/// a failed task by a retry; what goes wrong is told to the coordinator. Its one input is the run's key, no bytes for no encryption.
+final class WorkerTask implements VoidFunction<Iterator<byte[]>> {
   private static final long serialVersionUID = 1L;
 
   private final WorkerSpec spec;
@@ -24,7 +25,7 @@ final class WorkerTask implements VoidFunction<Iterator<Integer>> {
   }
 
   @Override
-  public void call(Iterator<Integer> partition) {
+  public void call(Iterator<byte[]> keys) {
     // Ctrl-C in a terminal reaches every process of the group; only the driver shall act on it.
     Signals.handle("INT", () -> {});
     TaskContext task = TaskContext.get();
@@ -39,7 +40,8 @@ final class WorkerTask implements VoidFunction<Iterator<Integer>> {
             host,
             Runtime.getRuntime().maxMemory(),
             memoryLimit);
-    Worker.run(spec, site, network(), new ConfiguredModels());
+    RunKey key = RunKey.of(keys.next());
+    Worker.run(spec.withKey(key), site, network(), new ConfiguredModels());
   }
 
   /// The network that is on the class path.

@@ -15,6 +15,11 @@ public interface ControlEndpoint extends AutoCloseable {
   /// Hands waiting messages to `handler`. Returns how many.
   int poll(Consumer<byte[]> handler);
 
+  /// Messages that were dropped because no holder of the run's key sent them, or not now; 0 without encryption.
+  default long strangers() {
+    return 0;
+  }
+
   /// Closes the links to `address`.
   void forget(String address);
 

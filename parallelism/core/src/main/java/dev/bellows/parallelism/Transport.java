@@ -4,7 +4,8 @@ package dev.bellows.parallelism;
 ///
 /// Chunks from one peer arrive complete, once, and in the order they were sent; chunks of different peers are independent, and a
 /// receiver takes from one peer at a time, so it decides in which order contributions are combined. Nothing blocks: back pressure is a
-/// return value. Nothing is allocated per chunk. Packets of another run or generation are dropped and counted. Threads: one at a time.
+/// return value. Nothing is allocated per chunk, but by `javax.crypto` where a stream is encrypted. Packets of another run or generation, and
+/// what no holder of the run's key sealed, are dropped and counted. Threads: one at a time.
 public interface Transport extends AutoCloseable {
   /// Receives chunks.
   @FunctionalInterface
@@ -45,7 +46,7 @@ public interface Transport extends AutoCloseable {
   /// Whether `peer` is known to be gone and nothing of it is left to [#poll]; a wait for it may end at once.
   boolean isLost(int peer);
 
-  /// Packets of other runs or generations that were dropped.
+  /// Packets that were dropped: of other runs or generations and, with encryption, forged or repeated ones.
   long strangers();
 
   /// Says goodbye, so that the peers' [#isLost] becomes true once they have taken what was sent. Returns soon, also when peers hang.

@@ -58,6 +58,11 @@ public abstract class CollectivesConformance {
     return true;
   }
 
+  /// Bytes of garbage that a rank of `world` may make in 15 rounds of all operations.
+  protected long allowedGarbage(int world) {
+    return 0;
+  }
+
   /// Whether the network is so bad that megabytes take seconds.
   protected boolean isLossy() {
     return false;
@@ -486,7 +491,9 @@ public abstract class CollectivesConformance {
                 }
               });
       for (int rank = 0; rank < world; rank++) {
-        assertEquals(0, allocated.get(rank), "bytes that rank " + rank + " of " + world + " made");
+        assertTrue(
+            allocated.get(rank) <= allowedGarbage(world),
+            "rank " + rank + " of " + world + " made " + allocated.get(rank) + " bytes of garbage");
       }
     }
   }

@@ -2,6 +2,7 @@ package dev.bellows.parallelism;
 
 import dev.bellows.parallelism.TransportProvider.Peer;
 import dev.bellows.parallelism.TransportProvider.TransportOptions;
+import dev.bellows.parallelism.security.RunKey;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
@@ -20,6 +21,7 @@ public final class RankGroup {
   private final IntFunction<String> hosts;
   private final String kind;
   private final int mtuBytes;
+  private final RunKey key;
 
   /// Ranks open their transports from `providers` (by rank), on `hosts` (by rank).
   public RankGroup(
@@ -27,10 +29,25 @@ public final class RankGroup {
       IntFunction<String> hosts,
       String kind,
       int mtuBytes) {
+    this(providers, hosts, kind, mtuBytes, RunKey.none());
+  }
+
+  private RankGroup(
+      IntFunction<TransportProvider> providers,
+      IntFunction<String> hosts,
+      String kind,
+      int mtuBytes,
+      RunKey key) {
     this.providers = providers;
     this.hosts = hosts;
     this.kind = kind;
     this.mtuBytes = mtuBytes;
+    this.key = key;
+  }
+
+  /// The same ranks, encrypting with `other`.
+  public RankGroup with(RunKey other) {
+    return new RankGroup(providers, hosts, kind, mtuBytes, other);
   }
 
   /// Opens `world` transports at the same time, runs `body` on each rank's thread, closes them, and fails with the first failure of a rank.
@@ -99,7 +116,7 @@ public final class RankGroup {
     for (int rank = 0; rank < world; rank++) {
       options.add(
           new TransportOptions(
-              runId, generation, rank, peers, kind, mtuBytes, TimeUnit.SECONDS.toNanos(10)));
+              runId, generation, rank, peers, kind, mtuBytes, TimeUnit.SECONDS.toNanos(10), key));
     }
     return options;
   }

@@ -3,6 +3,7 @@ package dev.bellows.trainer;
 import dev.bellows.nn.Model;
 import dev.bellows.parallelism.ControlEndpoint;
 import dev.bellows.parallelism.TransportProvider;
+import dev.bellows.parallelism.security.RunKey;
 import dev.bellows.trainer.config.ConfigLoader;
 import dev.bellows.trainer.config.RunConfig;
 import dev.bellows.trainer.control.BellowsException;
@@ -86,8 +87,9 @@ public final class TrainingRun {
     String nonce = Long.toHexString(random.nextLong());
     folder.writeNonce(nonce);
     writeConfig(folder);
+    RunKey key = config.transport().encryption() ? RunKey.fresh() : RunKey.none();
     try (WorkerLauncher workers = launcher.get();
-        ControlEndpoint endpoint = openControl(workers.driverAddress());
+        ControlEndpoint endpoint = openControl(workers.driverAddress(), key);
         MetricsWriter metrics = new MetricsWriter(folder, resume.step(), model.rowsPerSample())) {
       ConsoleReporter console =
           new ConsoleReporter(
@@ -103,16 +105,16 @@ public final class TrainingRun {
       }
       String yaml = ConfigLoader.toYaml(config);
       workers.launch(
-          new WorkerSpec(runId, endpoint.address(), yaml, folder.path(), options.stopAfter()),
+          new WorkerSpec(runId, endpoint.address(), yaml, folder.path(), options.stopAfter(), key),
           config.workers().count(),
           coordinator);
       return coordinator.run();
     }
   }
 
-  private ControlEndpoint openControl(String address) {
+  private ControlEndpoint openControl(String address, RunKey key) {
     try {
-      return network.openControl(address, config.transport().controlPort());
+      return network.openControl(address, config.transport().controlPort(), key);
     } catch (IllegalStateException e) {
       throw new BellowsException(
           ErrorCategory.RESOURCE,

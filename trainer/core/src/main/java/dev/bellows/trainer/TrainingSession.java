@@ -77,6 +77,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     boolean built = false;
     try {
       Transport transport = own(connect(network));
+      own((AutoCloseable) () -> tellStrangers(transport));
       Collectives world =
           new Collectives(transport, (peer, waited) -> check(transport, peer, waited));
       RankGroups groups = RankGroups.of(config.mesh(), world);
@@ -152,6 +153,14 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
     }
   }
 
+  private void tellStrangers(Transport transport) {
+    if (transport.strangers() > 0) {
+      log.line(
+          transport.strangers()
+              + " packets of strangers reached this rank's ports and were dropped");
+    }
+  }
+
   private ValidationLoader validationLoader(DataSplits data, Backend backend, long samples) {
     return new ValidationLoader(data.validation(), samples, config.batch().micro(), backend);
   }
@@ -183,7 +192,12 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
         membership.members().stream()
             .map(
                 member ->
-                    new Peer(member.rank(), member.host(), member.pid(), member.dataAddress()))
+                    new Peer(
+                        member.rank(),
+                        member.host(),
+                        member.pid(),
+                        member.dataAddress(),
+                        member.attempt()))
             .toList();
     return new TransportOptions(
         spec.runId(),
@@ -192,7 +206,8 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
         peers,
         config.transport().kind().name().toLowerCase(Locale.ROOT),
         config.transport().mtu(),
-        CONNECT_NANOS);
+        CONNECT_NANOS,
+        spec.key());
   }
 
   private void check(Transport transport, int peer, long waitedNanos) {

@@ -48,13 +48,21 @@ public final class Worker {
     this.network = network;
     this.models = models;
     this.config = ConfigLoader.load("config.yaml", spec.config(), List.of());
+    if (config.transport().encryption() == spec.key().isNone()) {
+      throw new IllegalStateException(
+          "transport.encryption is "
+              + config.transport().encryption()
+              + ", but the worker was handed "
+              + spec.key()
+              + "; the launcher must hand out the driver's key exactly when it is true");
+    }
   }
 
   /// Takes part in the run that `spec` describes until it ends. Returns whatever happens: what went wrong is reported to the coordinator.
   public static void run(
       WorkerSpec spec, WorkerSite site, TransportProvider network, ModelFactory models) {
     Worker worker = new Worker(spec, site, network, models);
-    try (ControlEndpoint endpoint = network.openControl(site.address(), 0);
+    try (ControlEndpoint endpoint = network.openControl(site.address(), 0, spec.key());
         CoordinatorLink link =
             new CoordinatorLink(
                 spec.runId(),

@@ -284,7 +284,8 @@ class FaultTest {
                             spec.coordinator(),
                             spec.config(),
                             elsewhere.toString(),
-                            spec.stopAfter())))
+                            spec.stopAfter(),
+                            spec.key())))
             .run();
     assertHas(
         failed(ended, ErrorCategory.STORAGE).sentence(),
@@ -306,7 +307,8 @@ class FaultTest {
                             spec.coordinator(),
                             spec.config().replace("kind: cpu", "kind: reference"),
                             spec.folder(),
-                            spec.stopAfter())))
+                            spec.stopAfter(),
+                            spec.key())))
             .run();
     assertHas(
         failed(ended, ErrorCategory.CONFIGURATION).sentence(),
@@ -339,7 +341,8 @@ class FaultTest {
                             spec.coordinator(),
                             spec.config() + "nonsense: 1\n",
                             spec.folder(),
-                            spec.stopAfter())))
+                            spec.stopAfter(),
+                            spec.key())))
             .run();
     assertHas(failedAtAll(ended).sentence(), "thread-0", "nonsense");
     assertTrue(ended.report().seconds() < 20, ended.report()::toString);

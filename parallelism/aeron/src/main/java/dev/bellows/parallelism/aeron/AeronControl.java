@@ -1,13 +1,17 @@
 package dev.bellows.parallelism.aeron;
 
 import dev.bellows.parallelism.ControlEndpoint;
+import dev.bellows.parallelism.security.MessageSeal;
+import dev.bellows.parallelism.security.RunKey;
 import io.aeron.ExclusivePublication;
 import io.aeron.FragmentAssembler;
 import io.aeron.Publication;
 import io.aeron.Subscription;
 import io.aeron.exceptions.RegistrationException;
+import io.aeron.logbuffer.Header;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.agrona.DirectBuffer;
@@ -22,41 +26,48 @@ final class AeronControl implements ControlEndpoint {
   /// A message may take an eighth of a term.
   static final int MAX_MESSAGE_BYTES = 65_536;
 
-  static final int TERM_BYTES = 8 * MAX_MESSAGE_BYTES;
+  /// Twice what the largest message needs, for what sealing adds to it.
+  static final int TERM_BYTES = 16 * MAX_MESSAGE_BYTES;
+
   private static final int STREAM = 77;
   private static final int BURST = 64;
   private static final long PAUSE_NANOS = 200_000;
 
   private final ControlPlane plane;
   private final String address;
+  private final Optional<MessageSeal> seal;
+  private final Strangers strangers;
   private final Subscription subscription;
   private final Map<String, ExclusivePublication> publications = new HashMap<>();
   private final FragmentAssembler assembler =
       new FragmentAssembler(
-          (buffer, offset, length, header) -> take(buffer, offset, length), MAX_MESSAGE_BYTES);
+          (buffer, offset, length, header) -> take(buffer, offset, length, header),
+          MAX_MESSAGE_BYTES);
   private Consumer<byte[]> handler = message -> {};
   private RuntimeException failure;
   private int taken;
   private boolean closed;
 
-  private AeronControl(ControlPlane plane, Subscription subscription, String address) {
+  private AeronControl(ControlPlane plane, Subscription subscription, String address, RunKey key) {
     this.plane = plane;
     this.subscription = subscription;
     this.address = address;
+    this.seal = key.isNone() ? Optional.empty() : Optional.of(new MessageSeal(key, address));
+    this.strangers = new Strangers("the control endpoint " + address);
   }
 
-  static AeronControl open(String host, int port) {
+  static AeronControl open(String host, int port, RunKey key) {
     if (port != 0) {
-      return open(host + ":" + port);
+      return open(host + ":" + port, key);
     }
     // Not Aeron's own choice of a port: a successor at the same address could then not share the
     // channel while old images linger.
     String address = UdpPorts.reserveAny(host);
     UdpPorts.release(address);
-    return open(address);
+    return open(address, key);
   }
 
-  private static AeronControl open(String address) {
+  private static AeronControl open(String address, RunKey key) {
     ControlPlane plane = ControlPlane.acquire();
     if (!plane.claim(address)) {
       plane.release();
@@ -64,7 +75,10 @@ final class AeronControl implements ControlEndpoint {
     }
     try {
       return new AeronControl(
-          plane, plane.aeron().addSubscription("aeron:udp?endpoint=" + address, STREAM), address);
+          plane,
+          plane.aeron().addSubscription("aeron:udp?endpoint=" + address, STREAM),
+          address,
+          key);
     } catch (RegistrationException e) {
       plane.free(address);
       plane.release();
@@ -95,13 +109,15 @@ final class AeronControl implements ControlEndpoint {
               + MAX_MESSAGE_BYTES);
     }
     long deadline = System.nanoTime() + timeoutNanos;
-    DirectBuffer buffer = new UnsafeBuffer(message);
+    // Sealed once: it is the same message at every attempt.
+    byte[] packet = seal.isPresent() ? seal.get().seal(target, message) : message;
+    DirectBuffer buffer = new UnsafeBuffer(packet);
     while (true) {
       long position = Publication.CLOSED;
       synchronized (publications) {
         ExclusivePublication publication = publication(target);
         if (publication != null) {
-          position = publication.offer(buffer, 0, message.length);
+          position = publication.offer(buffer, 0, packet.length);
           if (position > 0) {
             return true;
           }
@@ -155,17 +171,29 @@ final class AeronControl implements ControlEndpoint {
   }
 
   /// Aeron would swallow an exception of the handler; the messages behind it are still handed over, then it is thrown.
-  private void take(DirectBuffer buffer, int offset, int length) {
-    byte[] message = new byte[length];
-    buffer.getBytes(offset, message);
+  private void take(DirectBuffer buffer, int offset, int length, Header header) {
+    byte[] packet = new byte[length];
+    buffer.getBytes(offset, packet);
+    Optional<byte[]> message =
+        seal.isPresent()
+            ? seal.get().open(packet, why -> strangers.count(why, header))
+            : Optional.of(packet);
+    if (message.isEmpty()) {
+      return;
+    }
     taken++;
     try {
-      handler.accept(message);
+      handler.accept(message.get());
     } catch (RuntimeException e) {
       if (failure == null) {
         failure = e;
       }
     }
+  }
+
+  @Override
+  public long strangers() {
+    return strangers.total();
   }
 
   @Override

@@ -16,10 +16,7 @@ import org.agrona.DirectBuffer;
 /// Both directions between this rank and one peer. Threads: one at a time.
 final class AeronLink implements ControlledFragmentHandler {
   /// The whole address space: slices of it read and write Aeron's mapped buffers without a copy.
-  private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
-
-  /// Term buffers of a stream.
-  private static final int TERMS = 3;
+  static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
   private static final long DEATH_CHECK_NANOS = 100_000_000;
   private static final long DEATH_CERTAIN_NANOS = 500_000_000;
@@ -27,20 +24,15 @@ final class AeronLink implements ControlledFragmentHandler {
   private final String peerName;
   private final ExclusivePublication publication;
   private final Subscription subscription;
-  private final Packet packet;
+  private final LinkPackets packets;
   private final Optional<ProcessHandle> process;
-  private final Optional<RingPair> rings;
   private final BufferClaim claim = new BufferClaim();
 
   private Image image;
   private boolean leftGracefully;
-  private long strangers;
 
   private final Chunk nothing = new Chunk();
   private final Chunk arrived = new Chunk();
-  private final MemorySegment[] terms = new MemorySegment[TERMS];
-  private final long[] termAddress = new long[TERMS];
-  private int lastTerm;
 
   private ChunkHandler handler;
   private int delivered;
@@ -52,30 +44,32 @@ final class AeronLink implements ControlledFragmentHandler {
   private boolean isDead;
   private boolean isDrained;
 
-  /// `process` is the peer's process where it can be seen from here and is not this one; `rings` carry payloads to and from a peer on this host.
+  /// `process` is the peer's process where it can be seen from here and is not this one.
   AeronLink(
       String peerName,
       ExclusivePublication publication,
       Subscription subscription,
-      Packet packet,
-      Optional<ProcessHandle> process,
-      Optional<RingPair> rings) {
+      LinkPackets packets,
+      Optional<ProcessHandle> process) {
     this.peerName = peerName;
     this.publication = publication;
     this.subscription = subscription;
-    this.packet = packet;
+    this.packets = packets;
     this.process = process;
-    this.rings = rings;
   }
 
   boolean offer(Chunk chunk) {
-    return rings.isPresent() && chunk.length() >= RingPair.LEAST_BYTES
-        ? offerThroughRing(rings.get().outgoing(), chunk)
-        : offer(Packet.DATA, chunk);
+    return offer(Packet.DATA, chunk);
   }
 
+  /// Sends what this side has to say while connecting. Returns whether all is said for now.
   boolean offerHello() {
-    return offer(Packet.HELLO, nothing);
+    for (long kind = packets.greeting(); kind != LinkPackets.NOTHING; kind = packets.greeting()) {
+      if (!offer(kind, nothing)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   boolean offerGoodbye() {
@@ -83,33 +77,12 @@ final class AeronLink implements ControlledFragmentHandler {
   }
 
   private boolean offer(long kind, Chunk chunk) {
-    if (!claim(Packet.HEADER_BYTES + (int) chunk.length())) {
-      return false;
-    }
-    packet.write(claim.buffer(), claim.offset(), kind, chunk);
-    chunk.copyTo(MEMORY, claim.buffer().addressOffset() + claim.offset() + Packet.HEADER_BYTES);
-    claim.commit();
-    return true;
-  }
-
-  private boolean offerThroughRing(SharedRing ring, Chunk chunk) {
-    long position = ring.room(chunk.length());
-    if (position < 0 || !claim(Packet.HEADER_BYTES)) {
-      return false;
-    }
-    packet.write(claim.buffer(), claim.offset(), Packet.inRing(chunk.length()), chunk);
-    Packet.setRingPosition(claim.buffer(), claim.offset(), position);
-    chunk.copyTo(ring.bytes(), SharedRing.offset(position));
-    claim.commit();
-    ring.publish(position, chunk.length());
-    return true;
-  }
-
-  /// Whether there is room for a packet, which [#claim] then is.
-  private boolean claim(int bytes) {
-    while (true) {
+    int bytes = packets.bytes(kind, chunk);
+    while (bytes != LinkPackets.NO_ROOM) {
       long position = publication.tryClaim(bytes, claim);
       if (position > 0) {
+        packets.write(claim.buffer(), claim.offset(), kind, chunk);
+        claim.commit();
         return true;
       }
       if (position == Publication.BACK_PRESSURED || position == Publication.NOT_CONNECTED) {
@@ -121,6 +94,7 @@ final class AeronLink implements ControlledFragmentHandler {
       }
       // An admin action is a term rotation: the next attempt succeeds.
     }
+    return false;
   }
 
   int poll(ChunkHandler handler, int limit) {
@@ -146,49 +120,16 @@ final class AeronLink implements ControlledFragmentHandler {
   /// Aeron would hand an exception to its error handler and go on with the next frame, so it is kept and thrown by [#poll].
   @Override
   public Action onFragment(DirectBuffer buffer, int offset, int length, Header header) {
-    if (!packet.isOurs(buffer, offset, length)) {
-      strangers++;
-      return Action.CONTINUE;
-    }
-    long kind = Packet.kind(buffer, offset);
-    if (kind == Packet.IN_RING) {
-      return deliverFromRing(buffer, offset);
-    } else if (kind == Packet.HELLO) {
-      rings.ifPresent(RingPair::openIncoming);
-      image = (Image) header.context();
-    } else if (kind == Packet.GOODBYE) {
-      leftGracefully = true;
-    } else {
-      return deliver(buffer, offset, length);
-    }
-    return Action.CONTINUE;
-  }
-
-  private Action deliver(DirectBuffer buffer, int offset, int length) {
-    Packet.read(buffer, offset, length, memory(buffer), arrived);
-    return deliver();
-  }
-
-  /// The payload lies in the ring; its room is given back once it has been taken.
-  private Action deliverFromRing(DirectBuffer buffer, int offset) {
-    SharedRing ring = rings.orElseThrow().incoming();
-    long position = Packet.ringPosition(buffer, offset);
-    Packet.readInRing(buffer, offset, ring.bytes(), SharedRing.offset(position), arrived);
-    Action action = deliver();
-    if (!refused) {
-      ring.release(position, arrived.length());
-    }
-    return action;
-  }
-
-  private Action deliver() {
     try {
-      if (!handler.accepts(arrived)) {
-        refused = true;
-        return Action.ABORT;
+      long kind = packets.read(buffer, offset, length, header, arrived);
+      if (kind == Packet.DATA) {
+        return deliver();
       }
-      delivered++;
-      handler.onChunk(arrived);
+      if (kind == Packet.HELLO) {
+        image = (Image) header.context();
+      } else if (kind == Packet.GOODBYE) {
+        leftGracefully = true;
+      }
       return Action.CONTINUE;
     } catch (Throwable e) {
       failure = e;
@@ -196,19 +137,22 @@ final class AeronLink implements ControlledFragmentHandler {
     }
   }
 
-  /// The term that `buffer` is as a segment, made once per term.
-  private MemorySegment memory(DirectBuffer buffer) {
-    long address = buffer.addressOffset();
-    if (terms[lastTerm] == null || termAddress[lastTerm] != address) {
-      // The terms of a stream take turns, so the next one in the circle is the right one or the
-      // oldest.
-      lastTerm = (lastTerm + 1) % TERMS;
-      if (terms[lastTerm] == null || termAddress[lastTerm] != address) {
-        terms[lastTerm] = MEMORY.asSlice(address, buffer.capacity());
-        termAddress[lastTerm] = address;
+  private Action deliver() {
+    boolean accepts = true;
+    try {
+      accepts = handler.accepts(arrived);
+      if (accepts) {
+        delivered++;
+        handler.onChunk(arrived);
+      }
+    } finally {
+      // After an exception the chunk counts as taken.
+      if (accepts) {
+        packets.taken();
       }
     }
-    return terms[lastTerm];
+    refused |= !accepts;
+    return accepts ? Action.CONTINUE : Action.ABORT;
   }
 
   /// Whether the peer's hello has arrived.
@@ -236,7 +180,7 @@ final class AeronLink implements ControlledFragmentHandler {
     return isDead && (isDrained || now - deadSince >= DEATH_CERTAIN_NANOS);
   }
 
-  long strangers() {
-    return strangers;
+  Strangers strangers() {
+    return packets.strangers();
   }
 }

@@ -122,9 +122,14 @@ final class AeronTransport implements Transport {
   public long strangers() {
     long sum = 0;
     for (AeronLink link : links) {
-      sum += link == null ? 0 : link.strangers();
+      sum += link == null ? 0 : link.strangers().total();
     }
     return sum;
+  }
+
+  /// What was dropped on the stream from `peer`.
+  Strangers strangers(int peer) {
+    return link(peer).strangers();
   }
 
   @Override

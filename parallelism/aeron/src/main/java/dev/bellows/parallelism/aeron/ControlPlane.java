@@ -31,6 +31,7 @@ final class ControlPlane {
               folder, "control", Drivers.CONTROL_LIVENESS_MILLIS, Drivers.logging("control plane"));
     } catch (RuntimeException e) {
       driver.close();
+      SharedMemory.delete(folder);
       throw e;
     }
   }

@@ -2,6 +2,7 @@ package dev.bellows.parallelism.aeron;
 
 import dev.bellows.parallelism.TransportProvider.Peer;
 import dev.bellows.parallelism.TransportProvider.TransportOptions;
+import dev.bellows.parallelism.security.Sealer;
 import java.util.List;
 
 /// Which channel and stream joins each ordered pair of ranks, and how much shared memory the pairs take.
@@ -63,7 +64,8 @@ final class DataChannels {
   int maxChunkBytes() {
     boolean oneHost = !udpOnly && peers.stream().allMatch(peer -> peer.host().equals(me().host()));
     int mtu = oneHost ? MAX_MTU : options.mtuBytes();
-    return (mtu - FRAME_HEADER_BYTES - Packet.HEADER_BYTES) / 64 * 64;
+    int tag = oneHost || options.key().isNone() ? 0 : Sealer.TAG_BYTES;
+    return (mtu - FRAME_HEADER_BYTES - Packet.HEADER_BYTES - tag) / 64 * 64;
   }
 
   int stream(int from, int to) {

@@ -4,6 +4,8 @@ import dev.bellows.parallelism.PeerLostException;
 import dev.bellows.parallelism.Transport;
 import dev.bellows.parallelism.TransportProvider.Peer;
 import dev.bellows.parallelism.TransportProvider.TransportOptions;
+import dev.bellows.parallelism.security.Handshake;
+import dev.bellows.parallelism.security.StreamName;
 import io.aeron.Aeron;
 import io.aeron.ExclusivePublication;
 import io.aeron.Subscription;
@@ -37,6 +39,7 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
   private Optional<MediaDriver> driver = Optional.empty();
   private Aeron aeron;
   private boolean heldPort;
+  private Optional<SealBuffers> buffers = Optional.empty();
   private volatile Throwable clientError;
 
   private DataPlane(TransportOptions options) {
@@ -104,7 +107,7 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
       driver = Optional.of(Drivers.launchData(folder, "rank-" + options.rank()));
     }
     Optional<ProcessHandle> owner = process(driverOwner);
-    while (!Files.exists(folder.resolve("cnc.dat"))) {
+    while (!Files.exists(Drivers.counters(folder))) {
       pause(driverOwner, owner, "did not start its media driver");
     }
     while (aeron == null) {
@@ -159,7 +162,6 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
   private AeronLink[] link() {
     int world = options.peers().size();
     int rank = options.rank();
-    Packet packet = new Packet(options.runId(), options.generation());
     AeronLink[] links = new AeronLink[world];
     heldPort = UdpPorts.release(options.peers().get(rank).dataAddress());
     for (int peer = 0; peer < world; peer++) {
@@ -170,10 +172,55 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
         ExclusivePublication publication =
             aeron.addExclusivePublication(channels.publication(peer), channels.stream(rank, peer));
         links[peer] =
-            new AeronLink(name, publication, subscription, packet, process(peer), rings(peer));
+            new AeronLink(name, publication, subscription, packets(peer, name), process(peer));
       }
     }
     return links;
+  }
+
+  /// With a run key everything that leaves through a socket is sealed. Shared memory is not: who can read the driver's folder, which is its
+  /// owner's alone, can read the memory of our processes too.
+  private LinkPackets packets(int peer, String name) {
+    Strangers strangers = new Strangers("rank " + options.rank() + ", listening to " + name + ",");
+    if (options.key().isNone() || channels.isLocal(peer)) {
+      return new PlainPackets(
+          Packet.plain(options.runId(), options.generation()), rings(peer), strangers);
+    }
+    if (buffers.isEmpty()) {
+      buffers = Optional.of(new SealBuffers(channels.maxChunkBytes()));
+    }
+    return new SealedPackets(
+        Packet.sealed(options.runId(), options.generation()),
+        new Handshake(
+            options.key(), streamName(options.rank(), peer), streamName(peer, options.rank())),
+        buffers.get(),
+        peer,
+        name,
+        strangers);
+  }
+
+  private StreamName streamName(int from, int to) {
+    return new StreamName(
+        "data",
+        options.runId(),
+        options.generation(),
+        channels.stream(from, to),
+        attempt(from),
+        attempt(to));
+  }
+
+  private String attempt(int rank) {
+    Peer at = options.peers().get(rank);
+    return "rank "
+        + rank
+        + " attempt "
+        + at.attempt()
+        + " pid "
+        + at.pid()
+        + " host "
+        + at.host()
+        + " at "
+        + at.dataAddress();
   }
 
   private Optional<RingPair> rings(int peer) {
@@ -203,13 +250,13 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
 
   /// Exchanges hellos with all peers. One packet at a time is taken, so nothing that a fast peer sends after its hello is lost.
   private void greet(AeronLink[] links) {
-    boolean[] greeted = new boolean[links.length];
+    boolean[] said = new boolean[links.length];
     for (int peer = 0; peer < links.length; peer++) {
       Optional<ProcessHandle> process = process(peer);
-      while (peer != options.rank() && !(greeted[peer] && links[peer].isGreeted())) {
+      while (peer != options.rank() && !(said[peer] && links[peer].isGreeted())) {
         for (int other = 0; other < links.length; other++) {
           if (other != options.rank()) {
-            greeted[other] = greeted[other] || links[other].offerHello();
+            said[other] = links[other].offerHello();
             if (!links[other].isGreeted()) {
               links[other].poll(
                   chunk -> {
@@ -219,7 +266,7 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
             }
           }
         }
-        if (!(greeted[peer] && links[peer].isGreeted())) {
+        if (!(said[peer] && links[peer].isGreeted())) {
           pause(peer, process, "did not connect to rank " + options.rank());
         }
       }
@@ -234,6 +281,8 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
     }
     driver.ifPresent(MediaDriver::close);
     rings.forEach(RingPair::close);
+    buffers.ifPresent(SealBuffers::close);
+    buffers = Optional.empty();
     if (ownsDriver() || !SharedMemory.isAlive(options.peers().get(driverOwner).pid())) {
       SharedMemory.delete(folder);
     }

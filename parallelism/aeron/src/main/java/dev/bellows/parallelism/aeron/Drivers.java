@@ -1,9 +1,11 @@
 package dev.bellows.parallelism.aeron;
 
 import io.aeron.Aeron;
+import io.aeron.CncFileDescriptor;
 import io.aeron.driver.MediaDriver;
 import io.aeron.driver.ThreadingMode;
 import io.aeron.exceptions.DriverTimeoutException;
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.StandardSocketOptions;
@@ -42,7 +44,18 @@ final class Drivers {
 
   private Drivers() {}
 
-  /// A driver for tensors in `folder`.
+  /// Where the driver whose private folder is `folder` has its files. It makes its own folder anew, with rights that are not ours to choose,
+  /// so that one lies inside ours.
+  static File inside(Path folder) {
+    return folder.resolve("driver").toFile();
+  }
+
+  /// The file that is there once the driver of `folder` runs.
+  static Path counters(Path folder) {
+    return inside(folder).toPath().resolve(CncFileDescriptor.CNC_FILE);
+  }
+
+  /// A driver for tensors in `folder`, which is made.
   static MediaDriver launchData(Path folder, String name) {
     return launch(
         base(folder, name, DATA_LIVENESS_MILLIS)
@@ -54,7 +67,7 @@ final class Drivers {
             .initialWindowLength(receiveWindow()));
   }
 
-  /// A driver for control messages in `folder`.
+  /// A driver for control messages in `folder`, which is made.
   static MediaDriver launchControl(Path folder) {
     return launch(
         base(folder, "control", CONTROL_LIVENESS_MILLIS)
@@ -67,8 +80,9 @@ final class Drivers {
 
   private static MediaDriver.Context base(Path folder, String name, long livenessMillis) {
     long liveness = TimeUnit.MILLISECONDS.toNanos(livenessMillis);
+    SharedMemory.create(folder);
     return new MediaDriver.Context()
-        .aeronDirectoryName(folder.toString())
+        .aeronDirectoryName(inside(folder).toString())
         .dirDeleteOnStart(false)
         .dirDeleteOnShutdown(true)
         .threadingMode(ThreadingMode.SHARED)
@@ -93,7 +107,7 @@ final class Drivers {
   static Aeron connect(Path folder, String name, long livenessMillis, ErrorHandler errorHandler) {
     return Aeron.connect(
         new Aeron.Context()
-            .aeronDirectoryName(folder.toString())
+            .aeronDirectoryName(inside(folder).toString())
             .clientName(name)
             .driverTimeoutMs(livenessMillis)
             .keepAliveIntervalNs(TimeUnit.MILLISECONDS.toNanos(KEEP_ALIVE_MILLIS))

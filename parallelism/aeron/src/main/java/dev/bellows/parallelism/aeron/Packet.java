@@ -9,46 +9,60 @@ import org.agrona.MutableDirectBuffer;
 ///
 /// | at | field |
 /// |---|---|
-/// | 0 | magic "BELLOW" and version |
+/// | 0 | magic "BELLOW", 0 in clear or 1 sealed, version |
 /// | 8 | run id |
 /// | 16 | generation |
-/// | 24 | kind: data, hello, goodbye, data in a ring; of the last the length of the payload times 256 |
+/// | 24 | kind: data, hello, goodbye, ready (sealed only), data in a ring (in clear only); of the last also the length of the payload times 256 |
 /// | 32 | operation |
 /// | 40 | tensor |
 /// | 48 | offset |
-/// | 56 | position of the payload in the [SharedRing], or 0 |
+/// | 56 | sealed: number of the packet in its stream; in clear: position of the payload in the [SharedRing], or 0 |
 final class Packet {
   static final int HEADER_BYTES = 64;
   static final long DATA = 0;
   static final long HELLO = 1;
   static final long GOODBYE = 2;
-  static final long IN_RING = 3;
+  static final long READY = 3;
+  static final long IN_RING = 4;
   private static final long MAGIC = 0x42454c4c4f570001L;
+  private static final long SEALED_MAGIC = 0x42454c4c4f570101L;
 
+  private final long magic;
   private final long runId;
   private final long generation;
 
-  Packet(long runId, int generation) {
+  private Packet(long magic, long runId, int generation) {
+    this.magic = magic;
     this.runId = runId;
     this.generation = generation;
   }
 
-  /// Writes the header of a packet of `kind`; the place of the payload is that of `chunk`.
-  void write(MutableDirectBuffer buffer, int at, long kind, Chunk chunk) {
-    buffer.putLong(at, MAGIC);
+  /// Packets in clear.
+  static Packet plain(long runId, int generation) {
+    return new Packet(MAGIC, runId, generation);
+  }
+
+  /// Packets whose payload is encrypted.
+  static Packet sealed(long runId, int generation) {
+    return new Packet(SEALED_MAGIC, runId, generation);
+  }
+
+  /// Writes the header of a packet of `kind` with `last` as its last field; the place of the payload is that of `chunk`.
+  void write(MutableDirectBuffer buffer, int at, long kind, Chunk chunk, long last) {
+    buffer.putLong(at, magic);
     buffer.putLong(at + 8, runId);
     buffer.putLong(at + 16, generation);
     buffer.putLong(at + 24, kind);
     buffer.putLong(at + 32, chunk.operation());
     buffer.putLong(at + 40, chunk.tensor());
     buffer.putLong(at + 48, chunk.offset());
-    buffer.putLong(at + 56, 0);
+    buffer.putLong(at + 56, last);
   }
 
   /// Whether the packet is of this run and generation.
   boolean isOurs(DirectBuffer buffer, int at, int length) {
     return length >= HEADER_BYTES
-        && buffer.getLong(at) == MAGIC
+        && buffer.getLong(at) == magic
         && buffer.getLong(at + 8) == runId
         && buffer.getLong(at + 16) == generation;
   }
@@ -62,34 +76,28 @@ final class Packet {
     return IN_RING | length << 8;
   }
 
-  static void setRingPosition(MutableDirectBuffer buffer, int at, long position) {
-    buffer.putLong(at + 56, position);
-  }
-
   static long ringPosition(DirectBuffer buffer, int at) {
     return buffer.getLong(at + 56);
   }
 
-  /// Sets `chunk` to what the packet of `length` bytes carries; `memory` is the whole of `buffer`.
-  static void read(DirectBuffer buffer, int at, int length, MemorySegment memory, Chunk chunk) {
-    chunk.set(
-        buffer.getLong(at + 32),
-        (int) buffer.getLong(at + 40),
-        buffer.getLong(at + 48),
-        memory,
-        at + HEADER_BYTES,
-        length - HEADER_BYTES);
+  static long counter(DirectBuffer buffer, int at) {
+    return buffer.getLong(at + 56);
   }
 
-  /// Sets `chunk` to what the packet describes and lies at `ringAt` of `ring`.
-  static void readInRing(
-      DirectBuffer buffer, int at, MemorySegment ring, long ringAt, Chunk chunk) {
+  /// Bytes of the payload of a packet that lies in a ring.
+  static long ringLength(DirectBuffer buffer, int at) {
+    return buffer.getLong(at + 24) >>> 8;
+  }
+
+  /// Sets `chunk` to the place that the header names and the `payload` bytes at `payloadAt` of `memory`.
+  static void read(
+      DirectBuffer header, int at, MemorySegment memory, long payloadAt, long payload, Chunk chunk) {
     chunk.set(
-        buffer.getLong(at + 32),
-        (int) buffer.getLong(at + 40),
-        buffer.getLong(at + 48),
-        ring,
-        ringAt,
-        buffer.getLong(at + 24) >>> 8);
+        header.getLong(at + 32),
+        (int) header.getLong(at + 40),
+        header.getLong(at + 48),
+        memory,
+        payloadAt,
+        payload);
   }
 }

@@ -1,12 +1,12 @@
 package dev.bellows.parallelism.aeron;
 
 import io.aeron.CommonContext;
-import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -33,6 +33,19 @@ final class SharedMemory {
     return root().resolve(PREFIX + name + "-" + pid);
   }
 
+  /// Makes `folder` anew, open to nobody but this user: what lies in it is not encrypted.
+  static void create(Path folder) {
+    delete(folder);
+    try {
+      Files.createDirectory(
+          folder,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    } catch (IOException e) {
+      throw new IllegalStateException(
+          "the folder " + folder + " for shared memory cannot be made: " + e, e);
+    }
+  }
+
   /// Deletes the folders whose owners are dead. A folder counts as dead only when its pid is unknown here and its driver has not been
   /// heard of for five seconds: the owner may live in another pid namespace of the same host.
   static void sweep() {
@@ -53,7 +66,7 @@ final class SharedMemory {
   private static boolean isAbandoned(Path folder) {
     String name = folder.getFileName().toString();
     Optional<Long> pid = pid(name.substring(name.lastIndexOf('-') + 1));
-    return pid.isPresent() && !isAlive(pid.get()) && !isDriverActive(folder.toFile());
+    return pid.isPresent() && !isAlive(pid.get()) && !isDriverActive(folder);
   }
 
   private static Optional<Long> pid(String text) {
@@ -69,9 +82,10 @@ final class SharedMemory {
     return ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false);
   }
 
-  private static boolean isDriverActive(File folder) {
+  private static boolean isDriverActive(Path folder) {
     try {
-      return CommonContext.isDriverActive(folder, HEARTBEAT_IS_OLD_MILLIS, message -> {});
+      return CommonContext.isDriverActive(
+          Drivers.inside(folder), HEARTBEAT_IS_OLD_MILLIS, message -> {});
     } catch (RuntimeException e) {
       // A half-written folder: only a starting driver has one, and a starting driver's owner is
       // alive.

@@ -48,7 +48,7 @@ final class RelayedProvider implements TransportProvider {
     List<Peer> peers = new ArrayList<>(options.peers());
     Peer me = peers.get(options.rank());
     peers.set(
-        me.rank(), new Peer(me.rank(), me.host(), me.pid(), behind.get(me.dataAddress())));
+        me.rank(), new Peer(me.rank(), me.host(), me.pid(), behind.get(me.dataAddress()), me.attempt()));
     return aeron.open(
         new TransportOptions(
             options.runId(),
@@ -57,6 +57,7 @@ final class RelayedProvider implements TransportProvider {
             peers,
             options.kind(),
             options.mtuBytes(),
-            options.timeoutNanos()));
+            options.timeoutNanos(),
+            options.key()));
   }
 }

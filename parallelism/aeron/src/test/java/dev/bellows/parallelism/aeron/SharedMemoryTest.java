@@ -5,9 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.aeron.driver.MediaDriver;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -46,6 +48,20 @@ class SharedMemoryTest {
     } finally {
       SharedMemory.delete(dead);
       SharedMemory.delete(alive);
+    }
+  }
+
+  /// What crosses shared memory is not encrypted, so nobody else may look into it.
+  @Test
+  void foldersAreOpenToTheirOwnerAlone() throws Exception {
+    Path folder = SharedMemory.folder("rightstest", ProcessHandle.current().pid());
+    try (MediaDriver driver = Drivers.launchData(folder, "rights")) {
+      assertEquals(
+          "rwx------", PosixFilePermissions.toString(Files.getPosixFilePermissions(folder)));
+      assertTrue(Files.exists(Drivers.counters(folder)));
+      assertTrue(driver.context().aeronDirectory().toPath().startsWith(folder));
+    } finally {
+      SharedMemory.delete(folder);
     }
   }
 

@@ -40,8 +40,8 @@ class StrangersTest {
       DataChannels channels = new DataChannels(options.get(0));
       ExclusivePublication rogue =
           aeron.addExclusivePublication(channels.publication(1), channels.stream(0, 1));
-      send(rogue, new Packet(4711, 2), 5);
-      send(rogue, new Packet(4712, 3), 7);
+      send(rogue, Packet.plain(4711, 2), 5);
+      send(rogue, Packet.plain(4712, 3), 7);
       MemorySegment nine = MemorySegment.ofArray(new byte[] {9});
       while (!zero.offer(1, new Chunk().set(1, 2, 3, nine, 0, 1))) {
         Thread.sleep(1);
@@ -64,13 +64,14 @@ class StrangersTest {
       zero.close();
       closing.get();
     }
+    SharedMemory.delete(folder);
     SharedMemoryTest.assertNothingOfThisProcess();
   }
 
   private static void send(ExclusivePublication publication, Packet packet, int count)
       throws InterruptedException {
     UnsafeBuffer buffer = new UnsafeBuffer(new byte[Packet.HEADER_BYTES + 8]);
-    packet.write(buffer, 0, Packet.DATA, new Chunk().set(1, 2, 3, MemorySegment.NULL, 0, 8));
+    packet.write(buffer, 0, Packet.DATA, new Chunk().set(1, 2, 3, MemorySegment.NULL, 0, 8), 0);
     for (int i = 0; i < count; i++) {
       while (publication.offer(buffer) < 0) {
         Thread.sleep(1);

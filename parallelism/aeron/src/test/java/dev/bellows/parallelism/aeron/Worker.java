@@ -5,6 +5,7 @@ import dev.bellows.parallelism.PeerLostException;
 import dev.bellows.parallelism.Transport;
 import dev.bellows.parallelism.TransportProvider.Peer;
 import dev.bellows.parallelism.TransportProvider.TransportOptions;
+import dev.bellows.parallelism.security.RunKey;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.Category;
 import dev.bellows.tensor.DType;
@@ -17,12 +18,14 @@ import java.io.InputStreamReader;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /// A rank in a process of its own, driven by [TwoProcessTest] over standard input and output.
 ///
-/// Arguments: kind, rank, run id, elements, rounds (0: until a peer is lost), one host (true or false). It says `AT pid address`, reads one line with all ranks'
+/// Arguments: kind, rank, run id, elements, rounds (0: until a peer is lost), one host (true or false), and 64 hexadecimal digits of a run key
+/// to encrypt with. It says `AT pid address`, reads one line with all ranks'
 /// `pid address`, and says `OPEN`, then `DONE`, median and best gigabytes per second, or `LOST peer milliseconds message`.
 public final class Worker {
   private Worker() {}
@@ -40,7 +43,8 @@ public final class Worker {
             readPeers(Boolean.parseBoolean(args[5])),
             args[0],
             65_504,
-            TimeUnit.SECONDS.toNanos(10));
+            TimeUnit.SECONDS.toNanos(10),
+            args.length > 6 ? RunKey.of(HexFormat.of().parseHex(args[6])) : RunKey.none());
     long[] lastProgress = {System.nanoTime()};
     try (Transport transport = provider.open(options);
         Backend backend = new ReferenceBackend()) {

@@ -462,10 +462,12 @@ class SectionsTest {
   @Test
   void transport() throws Exception {
     check(
-        new TransportSection(TransportSection.Kind.AUTO, 8192, 0),
+        new TransportSection(TransportSection.Kind.AUTO, 8192, 0, false),
         Configs.minimal().transport(),
-        new TransportSection(TransportSection.Kind.UDP, 1408, 40123),
-        Configs.minimalWith("transport", "{kind: udp, mtu: 1408, controlPort: 40123}").transport());
+        new TransportSection(TransportSection.Kind.UDP, 1408, 40123, true),
+        Configs.minimalWith(
+                "transport", "{kind: udp, mtu: 1408, controlPort: 40123, encryption: true}")
+            .transport());
     assertEquals(
         TransportSection.Kind.UDP, Configs.minimalWith("transport", "udp").transport().kind());
   }
