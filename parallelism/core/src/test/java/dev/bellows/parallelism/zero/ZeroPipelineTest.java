@@ -17,6 +17,7 @@ import dev.bellows.parallelism.Collectives;
 import dev.bellows.parallelism.InProcessTransportProvider;
 import dev.bellows.parallelism.RankGroup;
 import dev.bellows.parallelism.Reduction;
+import dev.bellows.parallelism.pipeline.Activations;
 import dev.bellows.parallelism.pipeline.ChunkRecording;
 import dev.bellows.parallelism.pipeline.ModelCut;
 import dev.bellows.parallelism.pipeline.PipelineBackpropagation;
@@ -31,6 +32,7 @@ import dev.bellows.parallelism.zero.ZeroRun.Outcome;
 import dev.bellows.parallelism.zero.ZeroRun.Rule;
 import dev.bellows.tensor.Backend;
 import dev.bellows.tensor.DType;
+import dev.bellows.tensor.Loss;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -92,6 +94,7 @@ class ZeroPipelineTest {
         ZeroShare share = ZeroShare.ofStore(backend, store, layout, tree, data, Reduction.TREE);
         Optimizer optimizer = run.optimizer(backend, share)) {
       share.initialise(ZeroRun.SEED);
+      Activations activations = new Activations(cut, DType.F32, ZeroRun.ROWS);
       PipelineBackpropagation estimator =
           new PipelineBackpropagation(
               backend,
@@ -99,8 +102,8 @@ class ZeroPipelineTest {
                   ScheduleKind.ONE_FORWARD_ONE_BACKWARD.schedule(STAGES, end - first),
                   number,
                   List.of(new PipelineChunk(cut.units(number), store, share::endGroup))),
-              new TensorLink(backend, pipeline, DType.F32, ZeroRun.ROWS, cut),
-              ChunkRecording.plain(ZeroRun.SEED));
+              new TensorLink(backend, pipeline, activations),
+              ChunkRecording.plain(Loss.PLAIN, ZeroRun.SEED, activations));
       TiedGradients tied = new TiedGradients(backend, cut, number, pipeline);
       StageNorms stageNorms = new StageNorms(cut, number, pipeline);
       for (int step = 1; step <= STEPS; step++) {
