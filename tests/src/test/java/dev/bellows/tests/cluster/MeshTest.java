@@ -71,8 +71,7 @@ class MeshTest {
         "4 | pipeline: 2, data: 2 | 2 | data: 2, zero: 3",
         "3 | data: 3, zero: 2     | 4 | pipeline: 2, data: 2",
       })
-  void goesOnUnderAnotherMesh(int before, String first, int after, String second)
-      throws Exception {
+  void goesOnUnderAnotherMesh(int before, String first, int after, String second) throws Exception {
     Path run = run(before, "auto", first, "--stop-after", "10");
     Cli cli =
         Cli.run(
@@ -104,9 +103,7 @@ class MeshTest {
             "evaluate.every=10");
     String[] args =
         reference.trainInto(
-            run,
-            Stream.concat(words.stream(), List.of(more).stream())
-                .toArray(String[]::new));
+            run, Stream.concat(words.stream(), List.of(more).stream()).toArray(String[]::new));
     Cli cli = Cli.run(folder, args);
     assertEquals(0, cli.exitCode(), cli.output());
     assertEquals(workers, cli.workers().size());

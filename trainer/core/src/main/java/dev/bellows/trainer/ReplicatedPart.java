@@ -157,17 +157,12 @@ final class ReplicatedPart implements ModelPart {
     PipelineSchedule schedule = plan.schedule(microBatches);
     Activations activations =
         new Activations(
-            plan.cut(),
-            DType.F32,
-            plan.microBatchRows(),
-            plan.tensorGroup(),
-            plan.sharding());
+            plan.cut(), DType.F32, plan.microBatchRows(), plan.tensorGroup(), plan.sharding());
     return new PipelineBackpropagation(
         plan.backend(),
         new PipelineStage(schedule, stage, played),
         new TensorLink(plan.backend(), groups.pipeline(), activations),
-        ChunkRecording.plain(
-            plan.config().model().loss(), plan.config().seed(), activations));
+        ChunkRecording.plain(plan.config().model().loss(), plan.config().seed(), activations));
   }
 
   @Override

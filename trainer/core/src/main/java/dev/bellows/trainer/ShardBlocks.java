@@ -3,7 +3,6 @@ package dev.bellows.trainer;
 import dev.bellows.checkpointing.Block;
 import dev.bellows.nn.Shard;
 import dev.bellows.nn.Shard.Piece;
-import dev.bellows.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -107,8 +107,7 @@ final class SharedPart implements ModelPart {
   private void hold() {
     for (ZeroSlice slice : share.slices()) {
       Parameter parameter = slice.parameter();
-      state.hold(
-          parameter.name(), whole(parameter), slice.start(), share.values(slice), true);
+      state.hold(parameter.name(), whole(parameter), slice.start(), share.values(slice), true);
     }
     Map<String, Parameter> names = new HashMap<>();
     share.layout().parameters().forEach(parameter -> names.put(parameter.name(), parameter));

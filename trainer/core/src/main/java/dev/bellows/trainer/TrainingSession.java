@@ -104,8 +104,7 @@ final class TrainingSession implements TrainLoop.Events, AutoCloseable {
                   part.state().savePlan(world),
                   scaler));
       SampleOrder order = new SampleOrder(config.seed(), data.train().samples());
-      loader =
-          own(new StepLoader(data.train(), order, config.batch(), part.groups(), backend));
+      loader = own(new StepLoader(data.train(), order, config.batch(), part.groups(), backend));
       periodic =
           new Validation(
               part, own(validationLoader(data, backend, config.evaluate().samples())), groups);

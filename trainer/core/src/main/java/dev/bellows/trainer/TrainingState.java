@@ -49,9 +49,7 @@ final class TrainingState implements BlockSource {
     for (ShardBlocks.Part part : ShardBlocks.of(name, shard, start, memory.elements())) {
       long bytes = tensor.dtype().bytes();
       MemorySegment segment =
-          memory
-              .segment()
-              .asSlice(part.offset() * bytes, part.block().elements() * bytes);
+          memory.segment().asSlice(part.offset() * bytes, part.block().elements() * bytes);
       add(new Held(part.block(), segment, home && part.copy() == 0));
     }
   }
@@ -84,10 +82,7 @@ final class TrainingState implements BlockSource {
   /// Who of all ranks saves what. Tells the others what this rank holds; all ranks call alike.
   SavePlan savePlan(Collectives world) {
     double[] mine =
-        all.stream()
-            .filter(Held::saved)
-            .flatMapToDouble(block -> encode(block.block()))
-            .toArray();
+        all.stream().filter(Held::saved).flatMapToDouble(block -> encode(block.block())).toArray();
     List<List<Block>> ranks = new ArrayList<>();
     for (double[] record : world.allGather(mine)) {
       ranks.add(decode(record));
@@ -113,9 +108,7 @@ final class TrainingState implements BlockSource {
       int dims = tensor.shape().rank();
       blocks.add(
           new Block(
-              tensor.name(),
-              longs(record, next + 1, dims),
-              longs(record, next + 1 + dims, dims)));
+              tensor.name(), longs(record, next + 1, dims), longs(record, next + 1 + dims, dims)));
       next += 1 + 2 * dims;
     }
     return blocks;

@@ -89,7 +89,9 @@ public final class Worker {
       Model model = models.create(config.model(), data.train().layout());
       ParallelPlan parallel = ParallelPlan.of(config, models, data.train().layout());
       Membership membership =
-          link.join(registration(backend, parallel.memoryNeed(site), endpoint), config.workers().startTimeout());
+          link.join(
+              registration(backend, parallel.memoryNeed(site), endpoint),
+              config.workers().startTimeout());
       generation = membership.generation();
       rank = membership.rank();
       try (WorkerLog log = new WorkerLog(RunFolder.of(spec.folder()), generation, rank)) {

@@ -27,7 +27,8 @@ class MeshEquivalenceTest {
   private static final String GPT = "model={kind: gpt, layers: 4, heads: 4, width: 16, context: 8}";
 
   private static final String LLAMA =
-      "model={kind: llama, layers: 4, heads: 4, keyValueHeads: 2, width: 16, context: 8, tied: true}";
+      "model={kind: llama, layers: 4, heads: 4, keyValueHeads: 2, width: 16, context: 8, tied:"
+          + " true}";
 
   @TempDir static Path temp;
   private static final Map<String, LocalRun.Ended> SINGLE = new HashMap<>();
@@ -111,8 +112,7 @@ class MeshEquivalenceTest {
         for (int data = 1; pipeline * data <= 8 && data <= 4; data++) {
           for (String schedule : List.of("gpipe", "1f1b", "interleaved")) {
             if (pipeline == 2 || !schedule.equals("interleaved")) {
-              String mesh =
-                  "pipeline: " + pipeline + ", data: " + data + ", schedule: " + schedule;
+              String mesh = "pipeline: " + pipeline + ", data: " + data + ", schedule: " + schedule;
               add(cases, optimizer, mesh, pipeline * data);
             }
           }

@@ -18,7 +18,8 @@ import java.util.List;
 record RunHistory(
     List<String> steps, List<Double> losses, List<String> evaluations, List<String> events) {
   static RunHistory read(Path file) {
-    RunHistory history = new RunHistory(new ArrayList<>(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+    RunHistory history =
+        new RunHistory(new ArrayList<>(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
     try {
       for (String line : Files.readAllLines(file)) {
         history.add(new ObjectMapper().readTree(line));

@@ -29,8 +29,7 @@ class ShardBlocksTest {
       Arrays.fill(seen, -1);
       for (ShardBlocks.Part part : ShardBlocks.of("w", shard, start, extent)) {
         long[] elementsOfBlock = elements(shard.shape(), part.block());
-        System.arraycopy(
-            elementsOfBlock, 0, seen, (int) part.offset(), elementsOfBlock.length);
+        System.arraycopy(elementsOfBlock, 0, seen, (int) part.offset(), elementsOfBlock.length);
       }
       long[] expected = Arrays.copyOfRange(logical, (int) start, (int) (start + extent));
       assertEquals(

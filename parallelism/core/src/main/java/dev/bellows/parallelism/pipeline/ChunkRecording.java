@@ -24,8 +24,7 @@ public record ChunkRecording(
     Activations activations) {
   /// Everything exact and kept, the random numbers of `seed`.
   public static ChunkRecording plain(Loss loss, long seed, Activations activations) {
-    return new ChunkRecording(
-        SavedTensors::keep, WeightGradient.EXACT, loss, seed, activations);
+    return new ChunkRecording(SavedTensors::keep, WeightGradient.EXACT, loss, seed, activations);
   }
 
   Tape tape(Backend backend) {

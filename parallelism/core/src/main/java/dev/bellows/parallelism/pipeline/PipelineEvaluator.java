@@ -55,8 +55,7 @@ public final class PipelineEvaluator {
   /// only the first stage reads and whose targets only the last one; a stage may be batches ahead of the next one. Errors: as [Collectives].
   public Optional<Evaluation> evaluate(Batch batch) {
     Activations activations =
-        new Activations(
-            cut, dtype, (long) batch.samples() * rowsPerSample, group, sharding);
+        new Activations(cut, dtype, (long) batch.samples() * rowsPerSample, group, sharding);
     TensorLink link = new TensorLink(backend, pipeline, activations);
     PipelineSchedule schedule =
         PipelineSchedule.forwardOnly(cut.stages(), cut.chunks() / cut.stages(), 1);
@@ -79,7 +78,8 @@ public final class PipelineEvaluator {
     @Override
     public Optional<Tensor> forward(int chunk, int microBatch, Optional<Tensor> activation) {
       List<Unit> units = new ArrayList<>(cut.units(chunk));
-      activation.ifPresent(received -> units.addFirst(new Received(received, activations.spread(chunk))));
+      activation.ifPresent(
+          received -> units.addFirst(new Received(received, activations.spread(chunk))));
       Model part = new Part(units, rowsPerSample);
       if (chunk == cut.chunks() - 1) {
         evaluation = Optional.of(new Evaluator(backend, part, group).evaluate(batch));

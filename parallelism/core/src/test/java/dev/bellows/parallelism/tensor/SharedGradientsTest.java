@@ -114,8 +114,7 @@ class SharedGradientsTest {
                   for (int i = 0; i < store.parameters().size(); i++) {
                     count(store.parameters().get(i), shared.counted(i), counts);
                   }
-                  long all =
-                      store.parameters().stream().mapToLong(p -> p.shape().elements()).sum();
+                  long all = store.parameters().stream().mapToLong(p -> p.shape().elements()).sum();
                   assertEquals(all, SplitRun.squaredNorm(store, shared, group));
                 }
               });

@@ -8,7 +8,6 @@ import dev.bellows.nn.GradientSink;
 import dev.bellows.nn.Model;
 import dev.bellows.nn.Parameter;
 import dev.bellows.nn.ParameterStore;
-import dev.bellows.nn.Unit;
 import dev.bellows.nn.Precision;
 import dev.bellows.nn.SavedTensors;
 import dev.bellows.nn.StepBatch;

@@ -54,10 +54,7 @@ public final class StepLoader implements AutoCloseable {
     this.ahead = new HostBatch(arena, dataset.layout(), samples);
     this.thread =
         Executors.newSingleThreadExecutor(
-            Thread.ofPlatform()
-                .daemon()
-                .name("bellows-data-group-" + this.groups[0])
-                .factory());
+            Thread.ofPlatform().daemon().name("bellows-data-group-" + this.groups[0]).factory());
   }
 
   private void checkGroups(BatchSection batch) {
