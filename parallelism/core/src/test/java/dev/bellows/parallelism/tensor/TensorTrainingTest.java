@@ -71,13 +71,18 @@ class TensorTrainingTest {
     Supplier<Backend> backends = ReferenceBackend::new;
     SplitRun.Outcome one = SplitRun.train(split, 1, false, STEPS, Precision.F32, backends);
     assertNotEquals(one.losses().getFirst(), one.losses().getLast());
+    // All combinations for the model with most in it: grouped heads, as many as two ranks, fewer
+    // than four.
+    boolean everything = split.traits().keyValueHeads() == 2;
     for (int degree : new int[] {2, 4}) {
       for (boolean sequence : new boolean[] {false, true}) {
-        compare(
-            split + ", " + degree + " ranks, sequence " + sequence,
-            one,
-            SplitRun.train(split, degree, sequence, STEPS, Precision.F32, backends),
-            RELATIVE);
+        if (everything || sequence == (degree == 4)) {
+          compare(
+              split + ", " + degree + " ranks, sequence " + sequence,
+              one,
+              SplitRun.train(split, degree, sequence, STEPS, Precision.F32, backends),
+              RELATIVE);
+        }
       }
     }
   }

@@ -14,6 +14,7 @@ import dev.bellows.tensor.Rotary;
 import dev.bellows.tensor.SgdStep;
 import dev.bellows.tensor.Shape;
 import dev.bellows.tensor.Tensor;
+import dev.bellows.tensor.VocabularyPart;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -45,6 +46,7 @@ final class Probe {
       probe.elementwise(scale);
       probe.layers(scale);
       probe.llamaLayers(scale);
+      probe.vocabularyParts(scale);
       probe.convolutions(scale);
       probe.products(scale);
       probe.attention(scale);
@@ -213,6 +215,32 @@ final class Probe {
     Tensor tokens = ids(m, n);
     backend.crossEntropyWithGradient(new Loss(0.1, 1e-3), x, tokens, 0.3, inverse, dx);
     record("crossEntropyWithGradient smoothed", inverse, dx);
+  }
+
+  private void vocabularyParts(int scale) {
+    int m = 50 * scale;
+    int n = 100 + size(200);
+    VocabularyPart part = new VocabularyPart(1, 70, 500);
+    Tensor tokens = ids(m, 500);
+    Tensor x = normals(m, n);
+    Tensor table = normals(n, 40);
+    Tensor out = normals(m, 40);
+    backend.embedding(part, tokens, table, out);
+    backend.embeddingBackward(part, tokens, out, table);
+    record("embedding of a part", out, table);
+    Tensor statistics = normals(2, m, Backend.STATISTICS);
+    Tensor exponentials = normals(m, n);
+    Loss loss = new Loss(0.1, 1e-3);
+    long numbers = (long) m * Backend.STATISTICS;
+    for (int index = 0; index < 2; index++) {
+      Tensor own = statistics.slice(index * numbers, m, Backend.STATISTICS);
+      backend.crossEntropyPart(
+          loss, part, index == 0 ? normals(m, n) : x, tokens, own, exponentials);
+    }
+    Tensor losses = normals(m);
+    backend.crossEntropyOfParts(loss, 500, tokens, statistics, losses);
+    backend.crossEntropyOfPartsGradient(loss, part, tokens, 0.3, statistics, exponentials);
+    record("crossEntropyOfParts", statistics, losses, exponentials);
   }
 
   private void convolutions(int scale) {
