@@ -47,8 +47,7 @@ final class RelayedProvider implements TransportProvider {
   public Transport open(TransportOptions options) {
     List<Peer> peers = new ArrayList<>(options.peers());
     Peer me = peers.get(options.rank());
-    peers.set(
-        me.rank(), new Peer(me.rank(), me.host(), me.pid(), behind.get(me.dataAddress())));
+    peers.set(me.rank(), new Peer(me.rank(), me.host(), me.pid(), behind.get(me.dataAddress())));
     return aeron.open(
         new TransportOptions(
             options.runId(),
