@@ -84,11 +84,7 @@ public final class Benchmarks {
   private static int collectives(String[] arguments, PrintStream out) throws IOException {
     CollectivesOptions options = new CollectivesOptions();
     return parsed(
-        "collectives",
-        options,
-        arguments,
-        out,
-        to -> new CollectivesBenchmark(options, to).run());
+        "collectives", options, arguments, out, to -> new CollectivesBenchmark(options, to).run());
   }
 
   private static int kernels(String[] arguments, PrintStream out) throws IOException {

@@ -35,9 +35,7 @@ final class CollectivesBenchmark {
             .orElse(plans.getLast());
     this.log = options.output.resolve("collectives.log");
     this.mpi =
-        options.noPeer
-            ? Optional.empty()
-            : Optional.of(new MpiRuns(MpiRuns.find(), flags(), log));
+        options.noPeer ? Optional.empty() : Optional.of(new MpiRuns(MpiRuns.find(), flags(), log));
   }
 
   private static List<String> flags() throws IOException {

@@ -8,8 +8,8 @@ import picocli.CommandLine.Option;
 @Command(
     mixinStandardHelpOptions = true,
     description =
-        "Compares the all-reduce of two processes on this host with OpenMPI's and Gloo's, over shared"
-            + " memory and over UDP.")
+        "Compares the all-reduce of two processes on this host with OpenMPI's and Gloo's, over"
+            + " shared memory and over UDP.")
 final class CollectivesOptions {
   @Option(
       names = "--rounds",

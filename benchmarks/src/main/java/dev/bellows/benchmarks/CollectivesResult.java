@@ -47,8 +47,7 @@ final class CollectivesResult {
 
   /// Bytes of the buffer over the median time, in GB/s.
   private double bandwidth(String side, ReducePlan plan) {
-    double[] nanos =
-        rounds(side, plan).stream().mapToDouble(ReduceTiming::medianNanos).toArray();
+    double[] nanos = rounds(side, plan).stream().mapToDouble(ReduceTiming::medianNanos).toArray();
     return plan.bytes() / EngineResult.median(nanos);
   }
 

@@ -13,7 +13,8 @@ import org.bytedeco.pytorch.global.torch;
 /// Gloo's all-reduce as libtorch calls it, over TCP on the loopback interface, which is all that Gloo has on one host.
 final class GlooReducer implements RankReducer {
   private final ProcessGroupGloo group;
-  private Tensor tensor = torch.empty(new long[] {1}, new TensorOptions(torch.ScalarType.Float), null);
+  private Tensor tensor =
+      torch.empty(new long[] {1}, new TensorOptions(torch.ScalarType.Float), null);
   private FloatBuffer numbers = tensor.createBuffer();
   private TensorVector tensors = new TensorVector(tensor);
 

@@ -41,13 +41,11 @@ final class MpiReducer implements RankReducer {
     sum = symbol(mpi, "ompi_mpi_op_sum");
     max = symbol(mpi, "ompi_mpi_op_max");
     barrier =
-        linker.downcallHandle(
-            symbol(mpi, "MPI_Barrier"), FunctionDescriptor.of(JAVA_INT, ADDRESS));
+        linker.downcallHandle(symbol(mpi, "MPI_Barrier"), FunctionDescriptor.of(JAVA_INT, ADDRESS));
     allReduce =
         linker.downcallHandle(
             symbol(mpi, "MPI_Allreduce"),
-            FunctionDescriptor.of(
-                JAVA_INT, ADDRESS, ADDRESS, JAVA_INT, ADDRESS, ADDRESS, ADDRESS));
+            FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_INT, ADDRESS, ADDRESS, ADDRESS));
     end = linker.downcallHandle(symbol(mpi, "MPI_Finalize"), FunctionDescriptor.of(JAVA_INT));
     rank = join(linker, mpi);
   }

@@ -57,8 +57,7 @@ record MpiRuns(Path mpirun, List<String> jvmFlags, Path log) {
         plans);
   }
 
-  private List<ReduceTiming> run(List<String> settings, List<ReducePlan> plans)
-      throws IOException {
+  private List<ReduceTiming> run(List<String> settings, List<ReducePlan> plans) throws IOException {
     List<String> command = new ArrayList<>(List.of(mpirun.toString(), "-np", "2"));
     // OpenMPI's handlers for crashes would take the place of the JVM's.
     command.addAll(List.of("--mca", "opal_signal", "6"));

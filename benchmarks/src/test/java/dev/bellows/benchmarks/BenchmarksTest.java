@@ -35,7 +35,8 @@ class BenchmarksTest {
     assertTrue(
         errors
             .toString(StandardCharsets.UTF_8)
-            .contains("no benchmark called engin; known are collectives, engine, kernels, mlp, soak"),
+            .contains(
+                "no benchmark called engin; known are collectives, engine, kernels, mlp, soak"),
         errors::toString);
   }
 

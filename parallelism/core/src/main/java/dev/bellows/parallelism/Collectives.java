@@ -61,8 +61,7 @@ public final class Collectives {
     this.rankOrder = CombinePlan.rankOrder(everybody.length);
   }
 
-  private Collectives(
-      Collectives parent, int[] worldRanks, GroupTransport transport, int number) {
+  private Collectives(Collectives parent, int[] worldRanks, GroupTransport transport, int number) {
     this.links = parent.links;
     this.guard = parent.guard;
     this.worldRanks = worldRanks;
@@ -160,8 +159,7 @@ public final class Collectives {
     blocking.await();
   }
 
-  void startAllReduce(
-      CombinePlan plan, List<Tensor> terms, Tensor out, CollectiveHandle handle) {
+  void startAllReduce(CombinePlan plan, List<Tensor> terms, Tensor out, CollectiveHandle handle) {
     enterAllReduce(plan, terms, out, handle);
     queue.advance();
   }
@@ -200,8 +198,7 @@ public final class Collectives {
     queue.advance();
   }
 
-  private void enterReduceScatter(
-      Tensor in, Slices slices, Tensor out, CollectiveHandle handle) {
+  private void enterReduceScatter(Tensor in, Slices slices, Tensor out, CollectiveHandle handle) {
     requireTotal("in", in, slices);
     requireSlice("out", out, slices);
     MemorySegment term = floats(in);

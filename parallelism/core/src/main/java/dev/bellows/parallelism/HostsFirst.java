@@ -136,7 +136,8 @@ final class HostsFirst {
     queue.add(third);
   }
 
-  private static void fill(PendingOperation entry, Group group, Kind kind, OperationNumbers numbers) {
+  private static void fill(
+      PendingOperation entry, Group group, Kind kind, OperationNumbers numbers) {
     entry.group = group;
     entry.kind = kind;
     entry.number = numbers.next(kind);

@@ -148,8 +148,7 @@ final class OperationQueue {
       return true;
     }
     // Parts of one operation stand next to each other.
-    boolean lacksInput =
-        entry.needsPrevious && previous != null && previous.handle == entry.handle;
+    boolean lacksInput = entry.needsPrevious && previous != null && previous.handle == entry.handle;
     return !lacksInput && !entry.group.hasPeers(busy);
   }
 

@@ -143,7 +143,8 @@ class HostsFirstTest {
   @Test
   void unalignedHostsAddUpDirectlyWithTheSameBits() throws Exception {
     long bytes = ELEMENTS * 4L;
-    // Three ranks on each of two hosts, one term each but for the first two's halves: every term and every sum crosses to all three.
+    // Three ranks on each of two hosts, one term each but for the first two's halves: every term
+    // and every sum crosses to all three.
     assertEquals(2 * 3 * bytes, crossing(6, 3));
     assertEquals(0, crossing(4, 4));
     assertEquals(2 * 3 * bytes, crossing(4, 1));

@@ -33,8 +33,7 @@ final class StartedCollective {
   private final Tensor result;
 
   /// Starts `kind` on a tensor of `slices`.
-  StartedCollective(
-      Collectives collectives, Backend backend, Kind kind, Slices slices, long salt) {
+  StartedCollective(Collectives collectives, Backend backend, Kind kind, Slices slices, long salt) {
     this.collectives = collectives;
     this.kind = kind;
     this.slices = slices;

@@ -51,10 +51,7 @@ final class SharedRing implements AutoCloseable {
   static SharedRing create(Path path) {
     SharedRing ring =
         new SharedRing(
-            path,
-            StandardOpenOption.CREATE_NEW,
-            StandardOpenOption.READ,
-            StandardOpenOption.WRITE);
+            path, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE);
     ring.file.fill((byte) 0);
     return ring;
   }

@@ -44,7 +44,8 @@ final class UdpRelay implements AutoCloseable {
   private volatile long overtaken;
 
   /// Where senders send to instead of `target`.
-  private record Front(DatagramChannel channel, InetSocketAddress target, Map<SocketAddress, Back> backs) {}
+  private record Front(
+      DatagramChannel channel, InetSocketAddress target, Map<SocketAddress, Back> backs) {}
 
   /// What `client` of a front is to the target, so that answers find their way.
   private record Back(DatagramChannel channel, SocketAddress client, DatagramChannel front) {}
