@@ -91,7 +91,12 @@ final class Packet {
 
   /// Sets `chunk` to the place that the header names and the `payload` bytes at `payloadAt` of `memory`.
   static void read(
-      DirectBuffer header, int at, MemorySegment memory, long payloadAt, long payload, Chunk chunk) {
+      DirectBuffer header,
+      int at,
+      MemorySegment memory,
+      long payloadAt,
+      long payload,
+      Chunk chunk) {
     chunk.set(
         header.getLong(at + 32),
         (int) header.getLong(at + 40),

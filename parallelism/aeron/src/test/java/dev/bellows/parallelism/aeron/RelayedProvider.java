@@ -48,7 +48,8 @@ final class RelayedProvider implements TransportProvider {
     List<Peer> peers = new ArrayList<>(options.peers());
     Peer me = peers.get(options.rank());
     peers.set(
-        me.rank(), new Peer(me.rank(), me.host(), me.pid(), behind.get(me.dataAddress()), me.attempt()));
+        me.rank(),
+        new Peer(me.rank(), me.host(), me.pid(), behind.get(me.dataAddress()), me.attempt()));
     return aeron.open(
         new TransportOptions(
             options.runId(),
