@@ -20,7 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 class EncryptionTest {
   private static final String SPARK =
       "spark.conf={spark.authenticate: 'true', spark.authenticate.secret: 'of a test',"
-          + " spark.network.crypto.enabled: 'true', spark.eventLog.enabled: 'true', spark.eventLog.dir: 'file://%s'}";
+          + " spark.network.crypto.enabled: 'true', spark.eventLog.enabled: 'true',"
+          + " spark.eventLog.dir: 'file://%s'}";
 
   @TempDir private Path folder;
 
