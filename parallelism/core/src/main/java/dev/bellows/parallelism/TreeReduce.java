@@ -29,6 +29,7 @@ final class TreeReduce implements Exchange, Transport.ChunkHandler {
   private final long[] sumsReceived;
   private final long[] starts;
   private final Chunk outgoing = new Chunk();
+  private final FloatSums sums = new FloatSums();
   private MemorySegment scratch = MemorySegment.NULL;
   private MemorySegment[] stack = new MemorySegment[0];
   private long[] stackOffset = new long[0];
@@ -117,7 +118,7 @@ final class TreeReduce implements Exchange, Transport.ChunkHandler {
   }
 
   /// How many finished sub-chunks of `owner` every other rank gets.
-  private long sums(int owner) {
+  private long sumsOf(int owner) {
     return gathers ? subChunks(owner) : 0;
   }
 
@@ -179,7 +180,7 @@ final class TreeReduce implements Exchange, Transport.ChunkHandler {
     }
     boolean moved = false;
     for (int peer = 0; peer < world; peer++) {
-      long left = peer == rank ? 0 : sums(peer) - sumsReceived[peer];
+      long left = peer == rank ? 0 : sumsOf(peer) - sumsReceived[peer];
       moved |= left > 0 && poll(peer, (int) Math.min(BURST, left));
     }
     return moved;
@@ -194,7 +195,7 @@ final class TreeReduce implements Exchange, Transport.ChunkHandler {
   private long left(int peer) {
     return (subChunks(rank) - summed) * plan.terms(peer)
         - nextTerm[peer]
-        + sums(peer)
+        + sumsOf(peer)
         - sumsReceived[peer];
   }
 
@@ -213,9 +214,9 @@ final class TreeReduce implements Exchange, Transport.ChunkHandler {
   }
 
   private boolean isDone(int peer) {
-    return sumsReceived[peer] == sums(peer)
+    return sumsReceived[peer] == sumsOf(peer)
         && termsSent[peer] == subChunks(peer) * termCount
-        && sumsSent[peer] == sums(rank);
+        && sumsSent[peer] == sumsOf(rank);
   }
 
   /// The peer that is needed next is blamed first.
@@ -231,7 +232,7 @@ final class TreeReduce implements Exchange, Transport.ChunkHandler {
   }
 
   private long unsent(int peer) {
-    return subChunks(peer) * termCount - termsSent[peer] + sums(rank) - sumsSent[peer];
+    return subChunks(peer) * termCount - termsSent[peer] + sumsOf(rank) - sumsSent[peer];
   }
 
   @Override
@@ -254,7 +255,7 @@ final class TreeReduce implements Exchange, Transport.ChunkHandler {
   private boolean isNextSum(int peer, Chunk chunk) {
     return chunk.operation() == operation
         && chunk.tensor() == SUM
-        && sumsReceived[peer] < sums(peer)
+        && sumsReceived[peer] < sumsOf(peer)
         && chunk.offset() == offset(peer, sumsReceived[peer])
         && chunk.length() == length(peer, sumsReceived[peer]);
   }
@@ -298,7 +299,7 @@ final class TreeReduce implements Exchange, Transport.ChunkHandler {
     boolean last = next == plan.length() - 1;
     MemorySegment target = last ? out : scratch;
     long targetOffset = last ? outAt + offset(rank, summed) : (long) left * chunkBytes;
-    FloatSums.add(
+    sums.add(
         stack[left],
         stackOffset[left],
         stack[right],
