@@ -266,7 +266,7 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
     if (aeron != null) {
       aeron.close();
     }
-    driver.ifPresent(MediaDriver::close);
+    driver.ifPresent(mine -> Drivers.close(mine, folder));
     buffers.ifPresent(SealBuffers::close);
     buffers = Optional.empty();
     if (ownsDriver() || !SharedMemory.isAlive(options.peers().get(driverOwner).pid())) {
