@@ -61,8 +61,8 @@ public final class ConsoleReporter implements RunListener {
     out.accept(
         "mesh    world "
             + world
-            + " = data "
-            + world
+            + " = "
+            + headline.mesh()
             + "   generation "
             + membership.generation()
             + "   "

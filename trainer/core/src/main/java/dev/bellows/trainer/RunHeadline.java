@@ -7,6 +7,7 @@ package dev.bellows.trainer;
 /// @param seed of all randomness
 /// @param versions Bellows, Java and Spark
 /// @param launcher how the workers were started
+/// @param mesh degrees of the mesh, and what the data axis shares out
 /// @param model one line: kind and sizes
 /// @param parameters trainable elements
 /// @param batch one line: how the global batch is made
@@ -20,6 +21,7 @@ public record RunHeadline(
     long seed,
     String versions,
     String launcher,
+    String mesh,
     String model,
     long parameters,
     String batch,

@@ -2,6 +2,8 @@ package dev.bellows.trainer;
 
 import dev.bellows.nn.Model;
 import dev.bellows.parallelism.ControlEndpoint;
+import dev.bellows.parallelism.Mesh;
+import dev.bellows.parallelism.MeshAxis;
 import dev.bellows.parallelism.TransportProvider;
 import dev.bellows.parallelism.security.RunKey;
 import dev.bellows.trainer.config.ConfigLoader;
@@ -16,9 +18,11 @@ import dev.bellows.trainer.data.DataSplits;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /// The driver's side of one attempt at a run: checks what can be checked without a worker, finds the checkpoint to go on from, starts
 /// coordinator and workers, and ends with a [RunReport].
@@ -163,6 +167,19 @@ public final class TrainingRun {
         config.workers().lostAfter());
   }
 
+  /// `pipeline 2 · data 2`: degrees of 1 are left out, but data's.
+  private String meshLine() {
+    Mesh mesh = config.mesh();
+    String degrees =
+        Arrays.stream(MeshAxis.values())
+            .filter(axis -> axis == MeshAxis.DATA || mesh.degree(axis) > 1)
+            .map(axis -> axis.key() + " " + mesh.degree(axis))
+            .collect(Collectors.joining(" · "));
+    return degrees
+        + (config.parallel().sequence() && mesh.tensor() > 1 ? " with sequence" : "")
+        + (config.parallel().zero() > 0 ? ", ZeRO " + config.parallel().zero() : "");
+  }
+
   private RunHeadline headline(Model model, ResumePoint resume, WorkerLauncher workers) {
     int rows = model.rowsPerSample();
     var batch = config.batch();
@@ -187,6 +204,7 @@ public final class TrainingRun {
         config.seed(),
         options.versions(),
         workers.description(),
+        meshLine(),
         model.toString(),
         parameterCount,
         batchLine,
