@@ -53,8 +53,7 @@ final class ControlPlane {
         current = null;
       }
       aeron.close();
-      driver.close();
-      SharedMemory.delete(folder);
+      Drivers.close(driver, folder);
     }
   }
 

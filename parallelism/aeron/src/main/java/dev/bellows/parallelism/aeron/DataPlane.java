@@ -279,7 +279,7 @@ final class DataPlane implements ErrorHandler, AutoCloseable {
     if (aeron != null) {
       aeron.close();
     }
-    driver.ifPresent(MediaDriver::close);
+    driver.ifPresent(mine -> Drivers.close(mine, folder));
     rings.forEach(RingPair::close);
     buffers.ifPresent(SealBuffers::close);
     buffers = Optional.empty();

@@ -10,9 +10,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.StandardSocketOptions;
 import java.nio.channels.DatagramChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.agrona.ErrorHandler;
 import org.agrona.concurrent.BackoffIdleStrategy;
 import org.slf4j.Logger;
@@ -41,6 +43,8 @@ final class Drivers {
 
   private static final int SMALL_COUNTERS = 1 << 20;
   private static final int KEEP_ALIVE_MILLIS = 100;
+  private static final int DELETE_TURNS = 100;
+  private static final long DELETE_PAUSE_NANOS = 10_000_000;
 
   private Drivers() {}
 
@@ -101,6 +105,25 @@ final class Drivers {
 
   private static MediaDriver launch(MediaDriver.Context context) {
     return MediaDriver.launch(context);
+  }
+
+  /// Ends `driver` and deletes `folder`. Aeron does not wait for the driver's thread, which deletes files too, once this thread is
+  /// interrupted, so that an interrupt is put off, and one that comes meanwhile is made up for by trying again.
+  static void close(MediaDriver driver, Path folder) {
+    boolean interrupted = Thread.interrupted();
+    try {
+      driver.close();
+    } finally {
+      interrupted |= Thread.interrupted();
+      SharedMemory.delete(folder);
+      for (int turn = 0; turn < DELETE_TURNS && Files.exists(folder); turn++) {
+        LockSupport.parkNanos(DELETE_PAUSE_NANOS);
+        SharedMemory.delete(folder);
+      }
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
   }
 
   /// A client of the driver in `folder`. Errors: [DriverTimeoutException] when no driver answers in time.
