@@ -20,6 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -173,7 +174,7 @@ public final class TrainingRun {
     String degrees =
         Arrays.stream(MeshAxis.values())
             .filter(axis -> axis == MeshAxis.DATA || mesh.degree(axis) > 1)
-            .map(axis -> axis.key() + " " + mesh.degree(axis))
+            .map(axis -> axis.name().toLowerCase(Locale.ROOT) + " " + mesh.degree(axis))
             .collect(Collectors.joining(" · "));
     return degrees
         + (config.parallel().sequence() && mesh.tensor() > 1 ? " with sequence" : "")
