@@ -1,7 +1,9 @@
 package dev.bellows.checkpointing;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -47,6 +49,12 @@ public final class SavePlan {
     Map<String, LogicalTensor> names = byName(tensors);
     alike.forEach(
         (writers, blocks) -> deal(names, blocks, writers.stream().map(plan::get).toList()));
+    Map<String, Integer> places = new HashMap<>();
+    names.keySet().forEach(name -> places.put(name, places.size()));
+    Comparator<Block> order =
+        Comparator.<Block>comparingInt(block -> places.getOrDefault(block.tensor(), 0))
+            .thenComparing(Block::start, Arrays::compare);
+    plan.forEach(blocks -> blocks.sort(order));
     return new SavePlan(tensors, plan);
   }
 
