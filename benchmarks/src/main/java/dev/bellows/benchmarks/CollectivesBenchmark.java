@@ -46,6 +46,10 @@ final class CollectivesBenchmark {
 
   /// Runs everything. Returns 0; a wrong sum ends a side, which is an [IOException].
   int run() throws IOException {
+    if (options.rounds < 1) {
+      throw new IllegalArgumentException(
+          "--rounds is " + options.rounds + "; it must be 1 or more");
+    }
     Environment.warnWhenBusy(out);
     Map<String, Object> environment = Environment.describe();
     Files.createDirectories(options.output);

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /// OpenMPI's side: two fresh processes per round, because waiting ranks of OpenMPI keep their cores busy.
@@ -70,6 +71,9 @@ record MpiRuns(Path mpirun, List<String> jvmFlags, Path log) {
             .redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()))
             .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
             .start();
+    // Reading ends when the process does, so a hung one is killed.
+    CompletableFuture.delayedExecutor(LIMIT_SECONDS, TimeUnit.SECONDS)
+        .execute(process::destroyForcibly);
     try {
       List<ReduceTiming> timings = timings(process);
       if (timings.size() != plans.size()

@@ -59,7 +59,9 @@ final class SparkSettings {
   }
 
   private static boolean isLoopback(String master) {
-    return master.startsWith("spark://127.0.0.1:") || master.startsWith("spark://localhost:");
+    // A list of masters may name others behind a comma.
+    return !master.contains(",")
+        && (master.startsWith("spark://127.0.0.1:") || master.startsWith("spark://localhost:"));
   }
 
   /// Whether all processes of a cluster with this master run on this machine and talk over its loopback device.

@@ -82,11 +82,11 @@ class PlanCommandTest {
   @Test
   void trainRefusesWhatCanOnlyBePlanned() {
     Path run = folder.resolve("run");
-    Printed train = run("train", RECIPE, "parallel.tensor=2", "run.folder=" + run);
+    Printed train = run("train", RECIPE, "parallel.context=2", "run.folder=" + run);
     assertEquals(2, train.exitCode());
     assertEquals(
-        "error: parallel.tensor 2 is planned by `bellows plan` but cannot be trained yet; pipeline,"
-            + " context, tensor and expert must be 1 and zero must be 0",
+        "error: parallel.context 2 is planned by `bellows plan` but cannot be trained yet; it must"
+            + " be 1",
         train.err().lines().findFirst().orElseThrow());
     assertNoSpark();
     assertFalse(Files.exists(run), "the run folder was made");

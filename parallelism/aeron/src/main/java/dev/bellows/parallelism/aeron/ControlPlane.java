@@ -30,8 +30,7 @@ final class ControlPlane {
           Drivers.connect(
               folder, "control", Drivers.CONTROL_LIVENESS_MILLIS, Drivers.logging("control plane"));
     } catch (RuntimeException e) {
-      driver.close();
-      SharedMemory.delete(folder);
+      Drivers.close(driver, folder);
       throw e;
     }
   }

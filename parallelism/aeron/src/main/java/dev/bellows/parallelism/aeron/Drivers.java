@@ -62,6 +62,7 @@ final class Drivers {
   /// A driver for tensors in `folder`, which is made.
   static MediaDriver launchData(Path folder, String name) {
     return launch(
+        folder,
         base(folder, name, DATA_LIVENESS_MILLIS)
             .imageLivenessTimeoutNs(TimeUnit.MILLISECONDS.toNanos(IMAGE_LIVENESS_MILLIS))
             .publicationTermBufferLength(DataChannels.TERM_BYTES)
@@ -74,6 +75,7 @@ final class Drivers {
   /// A driver for control messages in `folder`, which is made.
   static MediaDriver launchControl(Path folder) {
     return launch(
+        folder,
         base(folder, "control", CONTROL_LIVENESS_MILLIS)
             .termBufferSparseFile(true)
             .sharedIdleStrategy(
@@ -103,8 +105,13 @@ final class Drivers {
         .publicationUnblockTimeoutNs(liveness + TimeUnit.SECONDS.toNanos(1));
   }
 
-  private static MediaDriver launch(MediaDriver.Context context) {
-    return MediaDriver.launch(context);
+  private static MediaDriver launch(Path folder, MediaDriver.Context context) {
+    try {
+      return MediaDriver.launch(context);
+    } catch (RuntimeException | Error e) {
+      SharedMemory.delete(folder);
+      throw e;
+    }
   }
 
   /// Ends `driver` and deletes `folder`. Aeron does not wait for the driver's thread, which deletes files too, once this thread is
