@@ -7,6 +7,7 @@ import dev.bellows.optimizers.Need;
 import dev.bellows.optimizers.StateSpec;
 import dev.bellows.parallelism.plan.ZeroSlices;
 import dev.bellows.parallelism.plan.ZeroSlices.Slice;
+import dev.bellows.parallelism.zero.GroupDeal;
 import dev.bellows.tensor.Shape;
 import dev.bellows.trainer.UpdatePlan.Entry;
 import dev.bellows.trainer.config.RunConfig;
@@ -67,14 +68,6 @@ final class DeviceAccount {
     }
   }
 
-  /// The account of a worker that holds whole parameters.
-  static DeviceAccount ofWhole(RunConfig config, UpdatePlan updates, List<Parameter> parameters) {
-    return new DeviceAccount(
-        config,
-        updates,
-        parameters.stream().map(parameter -> new Part(parameter, parameter.shape(), 0)).toList());
-  }
-
   /// Bytes under ZeRO stage `stage` over `data` ranks, with `activations` bytes saved for backward. A single rank has nobody to share with.
   DeviceBytes bytes(int stage, int data, long activations) {
     int zero = data == 1 ? 0 : stage;
@@ -83,14 +76,17 @@ final class DeviceAccount {
     long values = values();
     long gradients = gradients();
     int groups = config.batch().groups();
-    // The owner of a slice is sent the contributions of all groups, in order.
+    // The owner of a slice adds the groups' contributions in the order of the tree, its total among
+    // them.
     long partials =
-        zero < 2 ? gradients * partials(groups, data) : shares.gradients * partials(groups, 1);
+        zero < 2
+            ? gradients * partials(groups, data)
+            : shares.gradients * (new GroupDeal(groups, data).levels() - 1);
     long operandBytes = config.train().precision().operands().bytes();
     long gathered = 2 * largestUnit(false);
     long heldGradients = zero < 2 ? gradients : shares.gradients + largestUnit(true);
     return new DeviceBytes(
-        Float.BYTES * (zero < 3 ? values : shares.values + (half ? 0 : gathered)),
+        Float.BYTES * (zero < 3 ? values : shares.values + gathered),
         half ? operandBytes * (zero < 3 ? values : gathered) : 0,
         Float.BYTES * heldGradients,
         Float.BYTES * partials,

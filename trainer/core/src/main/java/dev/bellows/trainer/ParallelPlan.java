@@ -12,6 +12,7 @@ import dev.bellows.parallelism.plan.ShardingPlan;
 import dev.bellows.parallelism.plan.ShardingPlan.Held;
 import dev.bellows.parallelism.plan.Stages;
 import dev.bellows.trainer.DeviceAccount.Part;
+import dev.bellows.trainer.config.BatchSection;
 import dev.bellows.trainer.config.ParallelSection;
 import dev.bellows.trainer.config.RunConfig;
 import dev.bellows.trainer.control.BellowsException;
@@ -77,6 +78,11 @@ public final class ParallelPlan {
         "zero",
         parallel.zero(),
         "together with pipeline or tensor above 1 it must be 0");
+    checkBuilt(
+        parallel.zero() > 1 && config.batch().reduction() == BatchSection.Reduction.RANK,
+        "zero",
+        parallel.zero(),
+        "with batch.reduction rank it must be 0 or 1");
   }
 
   private static void checkBuilt(boolean unbuilt, String key, int value, String valid) {

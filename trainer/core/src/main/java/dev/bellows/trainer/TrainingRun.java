@@ -74,6 +74,8 @@ public final class TrainingRun {
     ParallelPlan.checkTrainable(config);
     DataSplits data = DataSplits.open(config);
     Model model = models.create(config.model(), data.train().layout());
+    // Refuses what the workers cannot share before anything is deleted or written.
+    Mesh mesh = ParallelPlan.of(config, models, data.train().layout()).mesh();
     RunFolder folder = RunFolder.of(config.run().folder());
     SecureRandom random = new SecureRandom();
     long runId = random.nextLong();
@@ -98,7 +100,10 @@ public final class TrainingRun {
         MetricsWriter metrics = new MetricsWriter(folder, resume.step(), model.rowsPerSample())) {
       ConsoleReporter console =
           new ConsoleReporter(
-              headline(model, resume, workers), config.log().every(), config.batch().global(), out);
+              headline(model, mesh, resume, workers),
+              config.log().every(),
+              config.batch().global(),
+              out);
       coordinator =
           new Coordinator(
               settings(runId, nonce, resume),
@@ -169,8 +174,7 @@ public final class TrainingRun {
   }
 
   /// `pipeline 2 · data 2`: degrees of 1 are left out, but data's.
-  private String meshLine() {
-    Mesh mesh = config.mesh();
+  private String meshLine(Mesh mesh) {
     String degrees =
         Arrays.stream(MeshAxis.values())
             .filter(axis -> axis == MeshAxis.DATA || mesh.degree(axis) > 1)
@@ -181,7 +185,7 @@ public final class TrainingRun {
         + (config.parallel().zero() > 0 ? ", ZeRO " + config.parallel().zero() : "");
   }
 
-  private RunHeadline headline(Model model, ResumePoint resume, WorkerLauncher workers) {
+  private RunHeadline headline(Model model, Mesh mesh, ResumePoint resume, WorkerLauncher workers) {
     int rows = model.rowsPerSample();
     var batch = config.batch();
     String batchLine =
@@ -205,7 +209,7 @@ public final class TrainingRun {
         config.seed(),
         options.versions(),
         workers.description(),
-        meshLine(),
+        meshLine(mesh),
         model.toString(),
         parameterCount,
         batchLine,

@@ -30,7 +30,7 @@ final class Validation {
 
   Result run() {
     int data = groups.mesh().data();
-    int round = ROUND / data * data;
+    int round = Math.max(1, ROUND / data) * data;
     double loss = 0;
     double correct = 0;
     long rows = 0;

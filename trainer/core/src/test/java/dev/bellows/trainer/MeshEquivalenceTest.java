@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// The same 20 steps under every mesh that fits 8 ranks, on threads in this JVM: pipeline, data and ZeRO change no bit of losses, norms, validation,
@@ -99,6 +100,40 @@ class MeshEquivalenceTest {
     }
   }
 
+  /// A perceptron, split in both ways that it can be, and a CNN, which is one stage on one tensor rank.
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "mlp | pipeline: 2, data: 2 | 4",
+        "mlp | tensor: 2            | 2",
+        "mlp | data: 3, zero: 3     | 3",
+        "cnn | data: 2              | 2",
+        "cnn | data: 2, zero: 2     | 2",
+      })
+  void imagesTrainLikeOnOneRank(String kind, String parallel, int workers, @TempDir Path folder) {
+    String model =
+        kind.equals("mlp")
+            ? "{kind: mlp, hidden: [12, 8]}"
+            : "{kind: cnn, channels: [2, 3], kernel: 3}";
+    LocalRun.Ended one = finish(images(folder.resolve("one"), model, "data: 1", 1));
+    LocalRun.Ended ended = finish(images(folder.resolve("run"), model, parallel, workers));
+    if (parallel.contains("tensor")) {
+      assertEquals(List.of(), LocalRun.apart(one, ended, STEPS, 1e-5));
+    } else {
+      assertEquals(one.history().steps(), ended.history().steps());
+      assertEquals(List.of(), LocalRun.differing(one.folder(), ended.folder(), STEPS));
+    }
+  }
+
+  private static LocalRun images(Path folder, String model, String parallel, int workers) {
+    return LocalRun.of(folder, LocalRun.MLP.replace("{kind: mlp, hidden: [12]}", model))
+        .with(
+            "train.steps=" + STEPS,
+            "workers={count: " + workers + ", threads: 1}",
+            "parallel={" + parallel + "}");
+  }
+
   /// Every mesh of up to 8 ranks.
   static Stream<Case> all() {
     List<Case> cases = new ArrayList<>();
@@ -153,7 +188,7 @@ class MeshEquivalenceTest {
   }
 
   private static LocalRun.Ended finish(Case mesh, Path folder) {
-    LocalRun.Ended ended =
+    return finish(
         LocalRun.gpt(folder)
             .with(
                 mesh.model(),
@@ -165,8 +200,11 @@ class MeshEquivalenceTest {
                 "train.steps=" + STEPS,
                 "evaluate.every=10",
                 "workers={count: " + mesh.workers() + ", threads: 1}",
-                "parallel={" + mesh.parallel() + "}")
-            .run();
+                "parallel={" + mesh.parallel() + "}"));
+  }
+
+  private static LocalRun.Ended finish(LocalRun run) {
+    LocalRun.Ended ended = run.run();
     assertEquals(
         Outcome.FINISHED,
         ended.report().outcome(),

@@ -3,6 +3,7 @@ package dev.bellows.trainer;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bellows.parallelism.InProcessTransportProvider;
 import dev.bellows.trainer.config.RunConfig;
@@ -49,6 +50,15 @@ class UntrainableTest {
     assertEquals(
         "parallel.zero 3" + rest + "together with pipeline or tensor above 1 it must be 0",
         refusal("workers=4", "parallel={tensor: 2, zero: 3}"));
+  }
+
+  /// What workers cannot share is refused before anything is deleted or written, `--fresh` or not.
+  @Test
+  void whatWorkersCannotShare() {
+    assertEquals(
+        "parallel.tensor is 3; it must divide model.heads, which is 2",
+        refusal("workers=3", "parallel.tensor=3"));
+    assertTrue(refusal("workers=2", "parallel.pipeline=2").contains("the model has 1 layer"));
   }
 
   @Test

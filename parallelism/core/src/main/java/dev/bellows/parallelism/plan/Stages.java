@@ -87,8 +87,11 @@ public record Stages(int pipeline, List<Integer> firstLayers) {
     return units;
   }
 
-  /// The `units` of a model cut into chunks of its layers. Errors: [IllegalArgumentException] when the model has another number of layers.
+  /// The `units` of a model cut into chunks of its layers; all in one where there is one chunk, whatever they are. Errors: [IllegalArgumentException] when the model has another number of layers.
   public ModelCut cut(List<Unit> units) {
+    if (chunks() == 1) {
+      return new ModelCut(1, List.of(units));
+    }
     List<List<Unit>> cut = new ArrayList<>();
     for (int chunk = 0; chunk < chunks(); chunk++) {
       cut.add(new ArrayList<>());

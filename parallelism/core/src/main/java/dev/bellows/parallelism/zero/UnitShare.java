@@ -350,12 +350,20 @@ final class UnitShare implements ZeroShare, UnitHooks {
 
   @Override
   public void close() {
+    IllegalStateException failure = null;
     while (!owned.isEmpty()) {
       try {
         owned.pop().close();
       } catch (Exception e) {
-        throw new IllegalStateException("what a ZeRO share holds could not be released", e);
+        if (failure == null) {
+          failure = new IllegalStateException("what a ZeRO share holds could not be released", e);
+        } else {
+          failure.addSuppressed(e);
+        }
       }
+    }
+    if (failure != null) {
+      throw failure;
     }
   }
 }
