@@ -62,14 +62,14 @@ class MeshTest {
     compare(workers, transport, parallel);
   }
 
-  /// What one mesh saved, another goes on with.
+  /// What one mesh saved, another goes on with. A degree that is not named keeps what the run was saved with.
   @Tag("full")
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
       value = {
-        "4 | pipeline: 2, data: 2 | 2 | data: 2, zero: 3",
-        "3 | data: 3, zero: 2     | 4 | pipeline: 2, data: 2",
+        "4 | pipeline: 2, data: 2 | 2 | pipeline: 1, data: 2, zero: 3",
+        "3 | data: 3, zero: 2     | 4 | pipeline: 2, data: 2, zero: 0",
       })
   void goesOnUnderAnotherMesh(int before, String first, int after, String second) throws Exception {
     Path run = run(before, "auto", first, "--stop-after", "10");
